@@ -1,0 +1,121 @@
+"""Time: the only `now()`, durations as people write them, and identifiers that sort by time.
+
+Everything else gets its time as an argument, so a replay and a test decide as production does.
+Instants are timezone-aware datetimes at the edges and microseconds since 1970 (UTC) inside.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from roadworthy.errors import DefinitionError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+class Clock(Protocol):
+    """Says what time it is; passed in wherever time matters."""
+
+    def now(self) -> datetime:
+        """The current instant, timezone-aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """Real time."""
+
+    def now(self) -> datetime:
+        """The current instant of this machine."""
+        return datetime.now(UTC)
+
+
+class ReplayClock:
+    """Virtual time that only moves when it is told to, and never backwards."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """The instant last advanced to."""
+        return self._now
+
+    def advance(self, to: datetime) -> None:
+        """Move to `to`; an earlier instant leaves the clock where it is."""
+        self._now = max(self._now, to)
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970 UTC; DefinitionError for a datetime without a timezone.
+
+    >>> micros(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    if instant.tzinfo is None:
+        raise DefinitionError(f"the time {instant.isoformat()} has no timezone: write it with one, such as +00:00")
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant(microseconds: int) -> datetime:
+    """The datetime (UTC) of microseconds since 1970.
+
+    >>> instant(1_000_000).isoformat()
+    '1970-01-01T00:00:01+00:00'
+    """
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an ISO 8601 date or time; without a timezone it is UTC.
+
+    >>> parse_instant("2013-07-01").isoformat()
+    '2013-07-01T00:00:00+00:00'
+    """
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise DefinitionError(f"time {text!r} is not understood: write 2013-07-01 or 2013-07-01T10:00:00+00:00") from None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration such as `2h`, `90m`, `1d 12h`, `250ms`.
+
+    >>> parse_duration("1d 12h") == timedelta(hours=36)
+    True
+    """
+    if not text.strip() or _DURATION.sub("", text).strip():
+        raise DefinitionError(f"duration {text!r} is not understood: write numbers with d, h, m, s or ms, such as '2h'")
+    return timedelta(microseconds=sum(round(float(number) * _UNITS[unit]) for number, unit in _DURATION.findall(text)))
+
+
+def format_duration(duration: timedelta) -> str:
+    """The shortest exact form of a duration, readable by `parse_duration`.
+
+    >>> format_duration(timedelta(hours=36))
+    '1d 12h'
+    """
+    left = duration // timedelta(microseconds=1)
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, left = divmod(left, _UNITS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts) or "0s"
+
+
+def uuid7(microseconds: int, entropy: random.Random) -> str:
+    """A UUID version 7 (RFC 9562, section 5.7) from an injected instant and injected entropy.
+
+    >>> uuid7(0, random.Random(1))[14]
+    '7'
+    """
+    milliseconds, rest = divmod(microseconds, 1_000)
+    high = (milliseconds << 16) | (0x7 << 12) | (rest * 4_096 // 1_000)
+    low = (0b10 << 62) | entropy.getrandbits(62)
+    return str(uuid.UUID(int=(high << 64) | low))

@@ -1,0 +1,1 @@
+"""The process that looks at the log on a beat and acts: guards, monitors, rollback."""

@@ -1,0 +1,1 @@
+"""History: tables with a schema, joins as known at a time, splits, fingerprints."""

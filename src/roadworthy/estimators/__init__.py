@@ -1,0 +1,1 @@
+"""Estimators in registered safe formats: fitted with their own library, loaded without it, never pickled."""

@@ -1,0 +1,1 @@
+"""One file, one job, one command: the only place where siblings meet."""

@@ -1,0 +1,1 @@
+"""Checks on live traffic: each measures a window of the log against a reference. Never acts."""

@@ -1,0 +1,1 @@
+"""Records of what exists and what serves: artifacts, versions, routes, ledger, nodes."""

@@ -1,0 +1,1 @@
+"""Decisions about traffic as pure functions. Acting on them happens in jobs."""

@@ -1,0 +1,1 @@
+"""The worker process that answers predictions. Knows no database."""

@@ -1,0 +1,1 @@
+"""The process that keeps a node's workers alive, stages artifacts and writes the plan they follow."""
