@@ -1,0 +1,51 @@
+# Two commands do everything on a machine with Python >= 3.11 and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+UV     := uv==0.13.8
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check check-static format proof lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## a virtual environment with everything, as locked
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Setting up $(VENV) (once, from requirements.lock) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Roadworthy needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check $(UV)
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## the whole loop on real flights: train, gate, serve, drift, retrain, refuse, roll back
+	@$(BIN)/python -m demo.run $(DEMO)
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: test check-static ## everything: all tests, then format, lint, strict types and doctests
+
+check-static: setup ## format, lint, strict types, doctests (the layer rules and README commands are tests)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --doctest-modules src
+
+format: setup ## let ruff put the code into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+proof: setup ## the tests at full count: kills, cuts, properties
+	@ROADWORTHY_PROOF=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+lock: setup ## pin all dependencies again, without addresses
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
+		--all-extras --group dev pyproject.toml -o requirements.lock
+
+clean: ## remove what make made
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

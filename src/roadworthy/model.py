@@ -1,0 +1,207 @@
+"""What a user declares: one model, its question, its outcome, its features, its estimator and its limits.
+
+Not here: anything fitted. A `Model` is read by jobs; the serving path never sees it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from roadworthy.clock import parse_duration
+from roadworthy.data.sources import Join, TimeExpression
+from roadworthy.errors import DefinitionError, UnknownName
+from roadworthy.features.declare import Features
+from roadworthy.settings import is_name
+from roadworthy.verdict import Limit
+
+#: What `limits` may name: metrics of the gate, and the loss against the champion that is tolerated.
+LIMIT_NAMES = ("auc", "log_loss", "brier", "calibration_error", "calibration_gap", "champion_log_loss")
+
+Absent = Literal["negative", "unknown"]
+Attribute = Literal["first", "last", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes known about a prediction later; made by `outcome`."""
+
+    name: str
+    known_at: TimeExpression
+    window: timedelta
+    absent: Absent
+    attribute: Attribute
+
+
+def outcome(
+    name: str, *, known_at: str, window: str = "1d", absent: Absent = "unknown", attribute: Attribute = "last"
+) -> Outcome:
+    """Declare the outcome of a model.
+
+    name        column of the history with the value (boolean, or 0 and 1); null where it never became known
+    known_at    column of the history, with an offset if need be: when the value became known
+    window      how long after the prediction an outcome still counts
+    absent      what it means when the window has passed without one: `negative` (clicks, fraud) or `unknown`
+    attribute   which of several outcomes counts: first, last or all
+
+    >>> outcome("late", known_at="landed_at", window="2d").window.days
+    2
+    """
+    if absent not in ("negative", "unknown"):
+        raise DefinitionError(f"outcome {name!r}: absent={absent!r} is not understood: write 'negative' or 'unknown'")
+    if attribute not in ("first", "last", "all"):
+        raise DefinitionError(f"outcome {name!r}: attribute={attribute!r} must be 'first', 'last' or 'all'")
+    return Outcome(name, TimeExpression.parse(known_at), parse_duration(window), absent, attribute)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One model: what is asked, when, what it may see, what decides whether it was right.
+
+    name        lower-case letters, digits, '-' and '_'
+    history     table whose rows are past questions, one row a prediction
+    unit        column that identifies what a prediction is about; what traffic is split by
+    asked_at    when the question is asked: a timestamp column with an offset, such as `scheduled - 1h`
+    outcome     what becomes known later, see `outcome`
+    features    what the model sees, see `Features`
+    context     columns that are logged and can be sliced by, and never seen by the model
+    estimator   an unfitted scikit-learn style classifier that has a registered safe format
+    slices      columns (inputs or context) by which quality is looked at separately
+    limits      metric name → limit, such as `{"auc": ">= 0.65"}`; the gate refuses a model without any
+    """
+
+    name: str
+    history: str
+    unit: str
+    asked_at: str
+    outcome: Outcome
+    features: Features
+    estimator: Any
+    context: Sequence[str] = ()
+    slices: Sequence[str] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise DefinitionError(
+                f"model name {self.name!r} is not a name: use lower-case letters, digits, '-' and '_', a letter first"
+            )
+        TimeExpression.parse(self.asked_at)
+        unknown = sorted(set(self.limits) - set(LIMIT_NAMES))
+        if unknown:
+            raise DefinitionError(
+                f"model {self.name}: limits on {', '.join(unknown)} are not known; known are {', '.join(LIMIT_NAMES)}"
+            )
+        self.parsed_limits()
+        repeated = sorted(set(self.context) & set(self.input_columns()))
+        if repeated:
+            raise DefinitionError(
+                f"model {self.name}: {', '.join(repeated)} is both context and input; an input is logged anyway: "
+                "remove it from context"
+            )
+        strange = sorted(set(self.slices) - set(self.context) - set(self.input_columns()))
+        if strange:
+            raise DefinitionError(
+                f"model {self.name}: slices {', '.join(strange)} are neither inputs nor context: add them to context"
+            )
+        if self.outcome.name in {*self.input_columns(), *self.context}:
+            raise DefinitionError(f"model {self.name}: the outcome {self.outcome.name!r} cannot be an input or context")
+
+    def joins(self) -> tuple[Join, ...]:
+        """The inputs that come from other tables, as known when the question is asked, in order of use."""
+        return tuple(given for given in self.features.inputs if isinstance(given, Join))
+
+    def input_columns(self) -> tuple[str, ...]:
+        """Names of the columns a request carries for the model, in order of first use."""
+        names = [given if isinstance(given, str) else given.column for given in self.features.inputs]
+        return tuple(dict.fromkeys(names))
+
+    def question_columns(self) -> tuple[str, ...]:
+        """Columns of the history a request needs: its own inputs, context, unit, and the keys of its joins."""
+        joined = {join.column for join in self.joins()}
+        own = [name for name in self.input_columns() if name not in joined]
+        keys = [key for join in self.joins() for key in join.source.key]
+        return tuple(dict.fromkeys([*own, *self.context, self.unit, *keys, TimeExpression.parse(self.asked_at).column]))
+
+    def parsed_limits(self) -> dict[str, Limit]:
+        """The limits as values."""
+        return {name: Limit.parse(text) for name, text in self.limits.items()}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A user's file after it was read: the models in it and the exact bytes they came from."""
+
+    path: Path
+    models: Mapping[str, Model]
+    source_digest: str
+
+    def model(self, name: str | None = None) -> Model:
+        """The model of that name, or the only one; UnknownName lists what there is."""
+        if name is None and len(self.models) == 1:
+            return next(iter(self.models.values()))
+        if name in self.models:
+            return self.models[name]
+        known = ", ".join(sorted(self.models)) or "none"
+        wanted = "name one of them" if name is None else f"there is no model {name!r}"
+        raise UnknownName(f"{self.path}: {wanted}; this file defines: {known}")
+
+
+def load_definition(path: str | Path) -> Definition:
+    """Run a user's file and collect the models it defines; its own folder is importable while it runs.
+
+    raises DefinitionError when the file is missing, defines no model, or fails (with the file's own error)
+    """
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise DefinitionError(f"there is no file {path}: give the Python file that defines the model")
+    module, sources = load_user_module(file)
+    models = {value.name: value for value in vars(module).values() if isinstance(value, Model)}
+    if not models:
+        raise DefinitionError(f"{path} defines no model: assign roadworthy.Model(...) to a name at its top level")
+    digest = hashlib.sha256()
+    for source in sorted(sources):
+        digest.update(source.name.encode() + b"\0" + hashlib.sha256(source.read_bytes()).digest())
+    return Definition(file, models, digest.hexdigest())
+
+
+def load_user_module(file: Path) -> tuple[ModuleType, frozenset[Path]]:
+    """Import a user's file and return it with every file of its folder that it imported, itself included."""
+    with _importable(file.parent):
+        before = set(sys.modules)
+        name = f"roadworthy_definition_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is None or spec.loader is None:
+            raise DefinitionError(f"{file} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
+            raise DefinitionError(f"{file} could not be read: {type(error).__name__}: {error}") from error
+        finally:
+            siblings = {added: sys.modules.pop(added) for added in set(sys.modules) - before if _is_in(added, file.parent)}
+    files = {Path(found.__file__).resolve() for found in siblings.values() if found.__file__}
+    return module, frozenset(files | {file})
+
+
+def _is_in(name: str, folder: Path) -> bool:
+    origin = getattr(sys.modules[name], "__file__", None)
+    return origin is not None and Path(origin).resolve().parent == folder
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
