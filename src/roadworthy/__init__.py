@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from roadworthy.features.declare import ratio as ratio
     from roadworthy.features.declare import weekday as weekday
     from roadworthy.jobs.workspace import Workspace as Workspace
-    from roadworthy.jobs.workspace import open_workspace as open  # noqa: A004  # roadworthy.open() is the public name
+    from roadworthy.jobs.workspace import open_workspace as open  # noqa: A004, F401  # roadworthy.open() is the public name
     from roadworthy.model import Model as Model
     from roadworthy.model import outcome as outcome
 
@@ -31,7 +31,19 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(
-        ("Features", "categories", "category", "cross", "day_of_year", "function", "hour", "minute", "number", "ratio", "weekday"),
+        (
+            "Features",
+            "categories",
+            "category",
+            "cross",
+            "day_of_year",
+            "function",
+            "hour",
+            "minute",
+            "number",
+            "ratio",
+            "weekday",
+        ),
         "roadworthy.features.declare",
     ),
     "source": "roadworthy.data.sources",

@@ -57,7 +57,9 @@ def micros(instant: datetime) -> int:
     1000000
     """
     if instant.tzinfo is None:
-        raise DefinitionError(f"the time {instant.isoformat()} has no timezone: write it with one, such as +00:00")
+        raise DefinitionError(
+            f"the time {instant.isoformat()} has no timezone: write it with one, such as +00:00"
+        )
     return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -79,7 +81,9 @@ def parse_instant(text: str) -> datetime:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise DefinitionError(f"time {text!r} is not understood: write 2013-07-01 or 2013-07-01T10:00:00+00:00") from None
+        raise DefinitionError(
+            f"time {text!r} is not understood: write 2013-07-01 or 2013-07-01T10:00:00+00:00"
+        ) from None
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -90,8 +94,12 @@ def parse_duration(text: str) -> timedelta:
     True
     """
     if not text.strip() or _DURATION.sub("", text).strip():
-        raise DefinitionError(f"duration {text!r} is not understood: write numbers with d, h, m, s or ms, such as '2h'")
-    return timedelta(microseconds=sum(round(float(number) * _UNITS[unit]) for number, unit in _DURATION.findall(text)))
+        raise DefinitionError(
+            f"duration {text!r} is not understood: write numbers with d, h, m, s or ms, such as '2h'"
+        )
+    return timedelta(
+        microseconds=sum(round(float(number) * _UNITS[unit]) for number, unit in _DURATION.findall(text))
+    )
 
 
 def format_duration(duration: timedelta) -> str:

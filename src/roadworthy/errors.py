@@ -31,7 +31,9 @@ class Fault:
     first_row: int | None = None
 
     def __str__(self) -> str:
-        where = "" if self.first_row is None else f", {'row' if self.rows == 1 else 'first row'} {self.first_row}"
+        where = (
+            "" if self.first_row is None else f", {'row' if self.rows == 1 else 'first row'} {self.first_row}"
+        )
         return f"{self.path}: expected {self.expected}, got {self.got} ({self.rows} row{'s' * (self.rows != 1)}{where})"
 
 

@@ -34,7 +34,9 @@ class Settings:
         directory = Path(root or os.environ.get("ROADWORTHY_WORKSPACE", DEFAULT_WORKSPACE)).resolve()
         name = namespace or os.environ.get("ROADWORTHY_NAMESPACE", DEFAULT_NAMESPACE)
         if not is_name(name):
-            raise DefinitionError(f"namespace {name!r} is not a name: use lower-case letters, digits, '-' and '_'")
+            raise DefinitionError(
+                f"namespace {name!r} is not a name: use lower-case letters, digits, '-' and '_'"
+            )
         return cls(directory, name, os.environ.get("ROADWORTHY_DATABASE_URL", ""))
 
     @property
@@ -80,4 +82,10 @@ def is_name(text: str) -> bool:
     (True, False, False)
     """
     plain = text.replace("-", "").replace("_", "")
-    return 0 < len(text) <= 64 and text[0].isalpha() and plain.isascii() and plain.isalnum() and text == text.lower()
+    return (
+        0 < len(text) <= 64
+        and text[0].isalpha()
+        and plain.isascii()
+        and plain.isalnum()
+        and text == text.lower()
+    )

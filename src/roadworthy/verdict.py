@@ -83,7 +83,9 @@ class Limit(msgspec.Struct, frozen=True):
                 if math.isfinite(value):
                     return cls(symbol, value)  # type: ignore[arg-type]  # the keys of _OPERATORS are the literals
                 break
-        raise DefinitionError(f"limit {text!r} is not understood: write an operator and a number, such as '>= 0.65'")
+        raise DefinitionError(
+            f"limit {text!r} is not understood: write an operator and a number, such as '>= 0.65'"
+        )
 
     def holds(self, value: float) -> bool:
         """Whether `value` satisfies the limit; NaN satisfies none."""

@@ -41,7 +41,11 @@ def imports(path: Path) -> list[tuple[str, ast.stmt]]:
             module = (node.module or "").removeprefix("roadworthy").lstrip(".")
             found += [(f"{module}.{alias.name}".lstrip("."), node) for alias in node.names]
         elif isinstance(node, ast.Import):
-            found += [(alias.name.removeprefix("roadworthy."), node) for alias in node.names if alias.name.startswith("roadworthy.")]
+            found += [
+                (alias.name.removeprefix("roadworthy."), node)
+                for alias in node.names
+                if alias.name.startswith("roadworthy.")
+            ]
     return found
 
 
@@ -66,7 +70,9 @@ def test_a_file_imports_only_from_lower_layers(path: Path) -> None:
 def test_the_data_plane_imports_only_what_is_named(path: Path) -> None:
     """The worker can reach no database, no monitor and no trainer."""
     for name, node in imports(path):
-        assert any(name == allowed or name.startswith(f"{allowed}.") for allowed in DATA_PLANE), f"line {node.lineno}: {name}"
+        assert any(name == allowed or name.startswith(f"{allowed}.") for allowed in DATA_PLANE), (
+            f"line {node.lineno}: {name}"
+        )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
@@ -76,7 +82,11 @@ def test_no_function_hides_an_import_of_our_own(path: Path) -> None:
         return
     for function in ast.walk(ast.parse(path.read_text())):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            hidden = [node for node in ast.walk(function) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("roadworthy")]
+            hidden = [
+                node
+                for node in ast.walk(function)
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("roadworthy")
+            ]
             assert not hidden, f"line {hidden[0].lineno}: imports {hidden[0].module} inside {function.name}"
 
 

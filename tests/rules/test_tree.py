@@ -56,20 +56,33 @@ def test_at_most_two_levels_of_folders() -> None:
 
 def test_every_module_says_what_it_is() -> None:
     """The first line of a file is for the reader who has never seen it."""
-    silent = [path for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text())) and "versions" not in path.parts]
+    silent = [
+        path
+        for path in SOURCES
+        if not ast.get_docstring(ast.parse(path.read_text())) and "versions" not in path.parts
+    ]
     assert not silent
 
 
 def test_no_address_of_a_registry_or_a_machine_is_committed() -> None:
     """The lock installs from wherever the reader's pip looks; no path of one machine works on another."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
     wrong = re.compile(r"index-url|files\.pythonhosted|pypi\.org/simple|(^|[\s\"'=])/(home|root|work|Users)/")
     found = []
     for name in filter(None, listed):
         path = ROOT / name
-        if path.suffix in {".py", ".toml", ".lock", ".md", ".yml", ".html", ""} and path.is_file() and path != Path(__file__):
-            found += [f"{name}:{number}" for number, line in enumerate(path.read_text(errors="ignore").splitlines(), 1)
-                      if wrong.search(line) and "emit-index-url" not in line]
+        if (
+            path.suffix in {".py", ".toml", ".lock", ".md", ".yml", ".html", ""}
+            and path.is_file()
+            and path != Path(__file__)
+        ):
+            found += [
+                f"{name}:{number}"
+                for number, line in enumerate(path.read_text(errors="ignore").splitlines(), 1)
+                if wrong.search(line) and "emit-index-url" not in line
+            ]
     assert not found
 
 
@@ -83,4 +96,6 @@ def test_the_library_never_prints_or_guesses_the_time() -> None:
                 called = ast.unparse(node.func)
                 where = f"{path.relative_to(ROOT)}:{node.lineno}"
                 assert called != "print", where
-                assert called not in {"datetime.now", "datetime.utcnow", "date.today", "datetime.today"}, where
+                assert called not in {"datetime.now", "datetime.utcnow", "date.today", "datetime.today"}, (
+                    where
+                )
