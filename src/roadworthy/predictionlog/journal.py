@@ -1,0 +1,403 @@
+"""A worker's append-only file of predictions and outcomes: the answer leaves after its record is in here.
+
+Not here: Parquet (roll), queries (read). Loads nothing heavy, because serving workers import it.
+A journal is `<id>.open` while its worker holds it (and its lock), `<id>.sealed` when complete, and gone when rolled.
+One journal belongs to one thread; nothing is ever appended to the file of another worker or of an earlier start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from roadworthy.clock import Clock, SystemClock, micros
+from roadworthy.errors import Conflict, CorruptArtifact, DefinitionError, NotReady, Refused
+from roadworthy.predictionlog import frames
+from roadworthy.predictionlog.frames import Frames, Header, Seal
+from roadworthy.predictionlog.record import FORMAT, LogSchema, Outcome, Prediction
+
+Durability = Literal["process", "disk"]
+
+OPEN, SEALED = ".open", ".sealed"
+
+_encode = msgspec.msgpack.Encoder().encode
+_crc32 = zlib.crc32
+_pack = frames.PREFIX.pack
+_PREDICTION_SEED = frames.SEEDS[frames.PREDICTION]
+
+_decode_prediction = msgspec.msgpack.Decoder(Prediction).decode
+_decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
+_decode_header = msgspec.msgpack.Decoder(Header).decode
+_decode_schema = msgspec.msgpack.Decoder(LogSchema).decode
+_decode_seal = msgspec.msgpack.Decoder(Seal).decode
+
+
+class JournalUnwritable(NotReady):
+    """A record could not be written (a full disk, a broken one): nothing of it was kept; make room, then retry."""
+
+
+class Journal:
+    """Appends records to one file at a time.
+
+    directory     where journals lie until they are rolled; made if need be
+    worker        number or name of the worker on its node: letters, digits and '_'
+    node          name of the node
+    durability    `process`: a record survives the death of the process once `append` returns; `disk`: of the machine
+    rotate_rows   a journal is sealed by itself when it holds that many records
+    clock         real time, also in a replay: it names the journal
+
+    >>> import tempfile
+    >>> from roadworthy.predictionlog.record import LogField
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     journal = Journal(Path(directory), 0)
+    ...     schema = journal.declare(LogSchema("delay", (LogField("wind", "number"),)))
+    ...     journal.append([Prediction(id="1", model="delay", version=1, schema=schema, unit="UA1545",
+    ...                                event_time=0, logged_at=0, inputs=(9.2,))])
+    ...     read_journal(journal.seal()).predictions[0].inputs
+    (9.2,)
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        worker: int | str,
+        *,
+        node: str = "node",
+        durability: Durability = "process",
+        rotate_rows: int = 100_000,
+        clock: Clock | None = None,
+    ) -> None:
+        if not str(worker).replace("_", "").isalnum() or "/" in node or not node or node.startswith("."):
+            raise DefinitionError(
+                f"journal of worker {worker!r} on node {node!r}: name a worker with letters, digits and '_', and a "
+                "node with anything that can begin a file name"
+            )
+        self.directory = directory
+        self.rows = 0
+        self._node, self._worker = node, str(worker)
+        self._sync, self._rotate_rows = durability == "disk", rotate_rows
+        self._started_at = micros((clock or SystemClock()).now())
+        self._schemas: dict[str, tuple[LogSchema, int, int]] = {}
+        self._written: set[str] = set()
+        self._fd = -1
+        self._size = self._sequence = self._next_seq = 0
+        directory.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def name(self) -> str:
+        """Identifier of the journal in writing; "" when none is open."""
+        return self._name() if self._fd >= 0 else ""
+
+    def declare(self, schema: LogSchema) -> str:
+        """Make known what records with this schema hold, before the first of them; returns the schema's digest."""
+        self._schemas[schema.digest] = (schema, len(schema.fields), 8 * len(schema.encoded))
+        return schema.digest
+
+    def append(self, records: Sequence[Prediction]) -> None:
+        """Write predictions in one system call and set their `journal_seq`; when it returns they are in the log.
+
+        raises  JournalUnwritable when the disk is full or broken: none of `records` is in the log then
+                DefinitionError for an undeclared schema, or values that do not fit it in number
+        """
+        parts: list[bytes] = []
+        seq = self._next_seq
+        declared: set[str] = set()
+        for record in records:
+            digest = record.schema
+            if digest not in self._written and digest not in declared:
+                parts.append(self._schema_frame(digest))
+                declared.add(digest)
+            _, values, encoded = self._schemas[digest]
+            if (len(record.inputs) != values and record.inputs) or (
+                len(record.encoded) != encoded and record.encoded
+            ):
+                raise self._misfit(record)
+            record.journal_seq = seq
+            seq += 1
+            payload = _encode(record)
+            parts.append(_pack(len(payload), _crc32(payload, _PREDICTION_SEED), frames.PREDICTION))
+            parts.append(payload)
+        if parts:
+            self._write(b"".join(parts), len(records))
+            if declared:
+                self._written |= declared
+
+    def append_outcomes(self, records: Sequence[Outcome]) -> None:
+        """Write outcomes as `append` writes predictions."""
+        for number, record in enumerate(records):
+            record.journal_seq = self._next_seq + number
+        if records:
+            self._write(b"".join(frames.frame(frames.OUTCOME, record) for record in records), len(records))
+
+    def seal(self) -> Path | None:
+        """Close the file in writing, so that it can be rolled; the next record opens another. None when none is open.
+
+        Works on a full disk too, because rolling is what makes room: then the seal's own frame is left out.
+        """
+        if self._fd < 0:
+            return None
+        with suppress(JournalUnwritable):
+            if self._size:
+                self._write(frames.frame(frames.SEAL, Seal(self._next_seq)), 0)
+        return self._close() if self._fd >= 0 else None
+
+    def _name(self) -> str:
+        return f"{self._node}-{self._worker}-{self._started_at}-{self._sequence:06d}"
+
+    def _schema_frame(self, digest: str) -> bytes:
+        if digest not in self._schemas:
+            raise DefinitionError(
+                f"journal {self._name()}: a record has schema {digest!r}, which was not declared: call `declare` first"
+            )
+        return frames.frame(frames.SCHEMA, self._schemas[digest][0])
+
+    def _misfit(self, record: Prediction) -> DefinitionError:
+        _, values, encoded = self._schemas[record.schema]
+        return DefinitionError(
+            f"journal {self._name()}: prediction {record.id} of {record.model}@{record.version} has "
+            f"{len(record.inputs)} values and {len(record.encoded)} encoded bytes, its schema has {values} and "
+            f"{encoded}: log a row with the schema of the version that scored it"
+        )
+
+    def _open(self) -> None:
+        """Create the file under another name, so that it is locked before anyone can see it."""
+        path = self.directory / f"{self._name()}{OPEN}"
+        if path.exists() or path.with_suffix(SEALED).exists():
+            raise Conflict(
+                f"journal {path} exists: two workers of one node have the same name, or the real clock was set back"
+            )
+        unseen = path.with_name(f".{path.name}")
+        fd = os.open(unseen, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unseen.rename(path)
+            if self._sync:
+                _sync_directory(self.directory)
+        except OSError:
+            os.close(fd)
+            raise
+        self._fd, self._size, self.rows = fd, 0, 0
+        self._written.clear()
+
+    def _header(self) -> bytes:
+        header = Header(
+            journal=self._name(),
+            node=self._node,
+            worker=self._worker,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            sequence=self._sequence,
+            first_seq=self._next_seq,
+        )
+        return frames.frame(frames.HEADER, header)
+
+    def _write(self, data: bytes, rows: int) -> None:
+        try:
+            if self._fd < 0:
+                self._open()
+            if not self._size:
+                data = self._header() + data
+            written = os.write(self._fd, data)
+            while written < len(data):  # a nearly full disk takes a part, and says why at the next call
+                written += os.write(self._fd, memoryview(data)[written:])
+        except OSError as error:
+            raise self._failure(error, rows) from error
+        if self._sync:
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                failure = self._failure(error, rows)
+                if self._fd >= 0:
+                    # After a failed fsync the kernel may drop what it could not write and call the next one a success.
+                    self._close()
+                raise failure from error
+        self._size += len(data)
+        self._next_seq += rows
+        self.rows += rows
+        if self.rows >= self._rotate_rows and rows:
+            self.seal()
+
+    def _failure(self, error: OSError, rows: int) -> JournalUnwritable:
+        """Take back what was written in part; when even that fails, never append to this file again."""
+        if self._fd >= 0:
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError:
+                self._close()
+        return JournalUnwritable(
+            f"journal {self._name()} in {self.directory} cannot take {rows} records: {error.strerror or error}. None "
+            "of them was kept and all earlier ones were; make room on that disk, then send them again"
+        )
+
+    def _close(self) -> Path | None:
+        path = self.directory / f"{self._name()}{OPEN}"
+        sealed = path.with_suffix(SEALED)
+        if self._size:
+            path.rename(sealed)
+        else:
+            path.unlink()
+        if self._sync:
+            with suppress(OSError):
+                _sync_directory(self.directory)
+        os.close(self._fd)  # releases the lock: only now may others take the file for an orphan
+        found = sealed if self._size else None
+        self._fd, self._size, self.rows = -1, 0, 0
+        self._sequence += 1
+        self._written.clear()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class JournalContents:
+    """What one journal holds.
+
+    header        None when the file ends within its first frame
+    schemas       digest → schema
+    predictions   in the order of appending
+    outcomes      in the order of appending
+    next_seq      `journal_seq` after the last record; with `header.first_seq` it says how many there must be
+    end           offset after the last whole frame
+    torn          bytes after it, left by a crash in the middle of a write
+    sealed        whether the journal was closed in order
+    """
+
+    header: Header | None
+    schemas: dict[str, LogSchema] = field(default_factory=dict)
+    predictions: list[Prediction] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    next_seq: int = 0
+    end: int = 0
+    torn: int = 0
+    sealed: bool = False
+
+
+def read_journal(path: Path, offset: int = 0) -> JournalContents:
+    """Everything in the journal at `path`, open or sealed, or what follows `offset`, the end of an earlier read.
+
+    raises  CorruptArtifact naming the offset, when the file is damaged anywhere but at its torn tail
+            Refused when a newer Roadworthy wrote it
+            FileNotFoundError when it is gone (rolled); an `.open` that was sealed meanwhile is found
+    """
+    data = _bytes_from(path, offset)
+    found = Frames(data, path.name, offset)
+    header: Header | None = None
+    schemas: dict[str, LogSchema] = {}
+    predictions: list[Prediction] = []
+    outcomes: list[Outcome] = []
+    next_seq, sealed = 0, False
+    at = 0
+    try:
+        for kind, payload in found:
+            if at == 0 and offset == 0:
+                header = _checked_header(path, kind, payload)
+                next_seq = header.first_seq
+            elif kind == frames.PREDICTION:
+                predictions.append(_decode_prediction(payload))
+                next_seq = predictions[-1].journal_seq + 1
+            elif kind == frames.OUTCOME:
+                outcomes.append(_decode_outcome(payload))
+                next_seq = outcomes[-1].journal_seq + 1
+            elif kind == frames.SCHEMA:
+                schema = _decode_schema(payload)
+                schemas[schema.digest] = schema
+            elif kind == frames.SEAL:
+                next_seq, sealed = _decode_seal(payload).next_seq, True
+            at = found.end
+    except msgspec.DecodeError as error:
+        raise CorruptArtifact(
+            f"journal {path.name}: the frame at byte {offset + at} is whole but holds no record of format {FORMAT}: {error}. "
+            "Read it with the Roadworthy that wrote it"
+        ) from error
+    return JournalContents(
+        header, schemas, predictions, outcomes, next_seq, offset + found.end, found.torn, sealed
+    )
+
+
+def journals_in(directories: Iterable[Path]) -> list[Path]:
+    """Every journal, open or sealed, in these directories, in the order of their names."""
+    found: dict[str, Path] = {}
+    for directory in directories:
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(directory):
+                if entry.name.endswith((OPEN, SEALED)) and not entry.name.startswith("."):
+                    found[entry.name.rpartition(".")[0]] = Path(entry.path)
+    return [found[name] for name in sorted(found)]
+
+
+def orphans(directory: Path, is_alive: Callable[[Header], bool] | None = None) -> list[Path]:
+    """Open journals whose worker is dead: `is_alive` says no, and the kernel has released its lock.
+
+    The lock alone is proof on a local disk (it outlives neither the process nor a reused pid); `is_alive` is asked
+    first, for disks on which locks mean nothing.
+    """
+    dead = []
+    for path in journals_in([directory]):
+        if path.suffix != OPEN:
+            continue
+        try:
+            first = next(Frames(path.read_bytes()[:4096], path.name), None)
+            if is_alive is not None and first is not None and is_alive(_checked_header(path, *first)):
+                continue
+            with path.open("rb") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (FileNotFoundError, BlockingIOError):
+            continue
+        dead.append(path)
+    return dead
+
+
+def adopt(path: Path) -> Path:
+    """Seal the journal of a dead worker, and return where it is now; NotReady while its worker holds the lock."""
+    if path.suffix == SEALED:
+        return path
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return path.rename(path.with_suffix(SEALED))
+    except BlockingIOError:
+        raise NotReady(
+            f"journal {path} is still written by its worker: seal it there, or stop the worker"
+        ) from None
+    except FileNotFoundError:
+        return path.with_suffix(SEALED)
+
+
+def _checked_header(path: Path, kind: int, payload: memoryview) -> Header:
+    if kind != frames.HEADER:
+        raise CorruptArtifact(f"{path} is not a journal: its first frame is of type {kind}, not a header")
+    header = _decode_header(payload)
+    if header.magic != frames.MAGIC:
+        raise CorruptArtifact(f"{path} is not a journal: its header says {header.magic!r}")
+    if header.format > FORMAT:
+        raise Refused(
+            f"journal {path} has format {header.format}, this Roadworthy reads up to {FORMAT}: upgrade this node"
+        )
+    return header
+
+
+def _bytes_from(path: Path, offset: int) -> bytes:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        if path.suffix != OPEN:
+            raise
+        file = path.with_suffix(SEALED).open("rb")
+    with file:
+        file.seek(offset)
+        return file.read()
+
+
+def _sync_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
