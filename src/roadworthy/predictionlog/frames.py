@@ -18,6 +18,10 @@ from roadworthy.predictionlog.record import FORMAT
 
 MAGIC: Final = "roadworthy-journal"
 
+#: A journal is `<id>.open` while its worker holds it and `<id>.sealed` when complete.
+OPEN: Final = ".open"
+SEALED: Final = ".sealed"
+
 HEADER: Final = 1
 SCHEMA: Final = 2
 PREDICTION: Final = 3

@@ -12,32 +12,35 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from roadworthy.clock import Clock, SystemClock, micros
-from roadworthy.errors import Conflict, CorruptArtifact, DefinitionError, NotReady, Refused
+from roadworthy.errors import Conflict, DefinitionError, NotReady
 from roadworthy.predictionlog import frames
-from roadworthy.predictionlog.frames import Frames, Header, Seal
-from roadworthy.predictionlog.record import FORMAT, LogSchema, Outcome, Prediction
+from roadworthy.predictionlog.contents import JournalContents, checked_header, read_journal
+from roadworthy.predictionlog.frames import OPEN, SEALED, Frames, Header, Seal
+from roadworthy.predictionlog.record import LogSchema, Outcome, Prediction
 
 Durability = Literal["process", "disk"]
 
-OPEN, SEALED = ".open", ".sealed"
+__all__ = [
+    "Durability",
+    "Journal",
+    "JournalContents",
+    "JournalUnwritable",
+    "adopt",
+    "journals_in",
+    "orphans",
+    "read_journal",
+]
 
 _encode = msgspec.msgpack.Encoder().encode
 _crc32 = zlib.crc32
 _pack = frames.PREFIX.pack
 _PREDICTION_SEED = frames.SEEDS[frames.PREDICTION]
-
-_decode_prediction = msgspec.msgpack.Decoder(Prediction).decode
-_decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
-_decode_header = msgspec.msgpack.Decoder(Header).decode
-_decode_schema = msgspec.msgpack.Decoder(LogSchema).decode
-_decode_seal = msgspec.msgpack.Decoder(Seal).decode
 
 
 class JournalUnwritable(NotReady):
@@ -255,72 +258,6 @@ class Journal:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class JournalContents:
-    """What one journal holds.
-
-    header        None when the file ends within its first frame
-    schemas       digest → schema
-    predictions   in the order of appending
-    outcomes      in the order of appending
-    next_seq      `journal_seq` after the last record; with `header.first_seq` it says how many there must be
-    end           offset after the last whole frame
-    torn          bytes after it, left by a crash in the middle of a write
-    sealed        whether the journal was closed in order
-    """
-
-    header: Header | None
-    schemas: dict[str, LogSchema] = field(default_factory=dict)
-    predictions: list[Prediction] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    next_seq: int = 0
-    end: int = 0
-    torn: int = 0
-    sealed: bool = False
-
-
-def read_journal(path: Path, offset: int = 0) -> JournalContents:
-    """Everything in the journal at `path`, open or sealed, or what follows `offset`, the end of an earlier read.
-
-    raises  CorruptArtifact naming the offset, when the file is damaged anywhere but at its torn tail
-            Refused when a newer Roadworthy wrote it
-            FileNotFoundError when it is gone (rolled); an `.open` that was sealed meanwhile is found
-    """
-    data = _bytes_from(path, offset)
-    found = Frames(data, path.name, offset)
-    header: Header | None = None
-    schemas: dict[str, LogSchema] = {}
-    predictions: list[Prediction] = []
-    outcomes: list[Outcome] = []
-    next_seq, sealed = 0, False
-    at = 0
-    try:
-        for kind, payload in found:
-            if at == 0 and offset == 0:
-                header = _checked_header(path, kind, payload)
-                next_seq = header.first_seq
-            elif kind == frames.PREDICTION:
-                predictions.append(_decode_prediction(payload))
-                next_seq = predictions[-1].journal_seq + 1
-            elif kind == frames.OUTCOME:
-                outcomes.append(_decode_outcome(payload))
-                next_seq = outcomes[-1].journal_seq + 1
-            elif kind == frames.SCHEMA:
-                schema = _decode_schema(payload)
-                schemas[schema.digest] = schema
-            elif kind == frames.SEAL:
-                next_seq, sealed = _decode_seal(payload).next_seq, True
-            at = found.end
-    except msgspec.DecodeError as error:
-        raise CorruptArtifact(
-            f"journal {path.name}: the frame at byte {offset + at} is whole but holds no record of format {FORMAT}: {error}. "
-            "Read it with the Roadworthy that wrote it"
-        ) from error
-    return JournalContents(
-        header, schemas, predictions, outcomes, next_seq, offset + found.end, found.torn, sealed
-    )
-
-
 def journals_in(directories: Iterable[Path]) -> list[Path]:
     """Every journal, open or sealed, in these directories, in the order of their names."""
     found: dict[str, Path] = {}
@@ -344,7 +281,7 @@ def orphans(directory: Path, is_alive: Callable[[Header], bool] | None = None) -
             continue
         try:
             first = next(Frames(path.read_bytes()[:4096], path.name), None)
-            if is_alive is not None and first is not None and is_alive(_checked_header(path, *first)):
+            if is_alive is not None and first is not None and is_alive(checked_header(path, *first)):
                 continue
             with path.open("rb") as file:
                 fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -368,31 +305,6 @@ def adopt(path: Path) -> Path:
         ) from None
     except FileNotFoundError:
         return path.with_suffix(SEALED)
-
-
-def _checked_header(path: Path, kind: int, payload: memoryview) -> Header:
-    if kind != frames.HEADER:
-        raise CorruptArtifact(f"{path} is not a journal: its first frame is of type {kind}, not a header")
-    header = _decode_header(payload)
-    if header.magic != frames.MAGIC:
-        raise CorruptArtifact(f"{path} is not a journal: its header says {header.magic!r}")
-    if header.format > FORMAT:
-        raise Refused(
-            f"journal {path} has format {header.format}, this Roadworthy reads up to {FORMAT}: upgrade this node"
-        )
-    return header
-
-
-def _bytes_from(path: Path, offset: int) -> bytes:
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        if path.suffix != OPEN:
-            raise
-        file = path.with_suffix(SEALED).open("rb")
-    with file:
-        file.seek(offset)
-        return file.read()
 
 
 def _sync_directory(directory: Path) -> None:
