@@ -109,8 +109,8 @@ def row_type(
         "timestamp": moment,
         "strings": Annotated[list[text], msgspec.Meta(max_length=max_items)],
     }
-    fields = [
-        (field.name, types[field.kind] | None if field.nullable else types[field.kind])
-        for field in schema.fields
-    ]
+    fields = []
+    for field in schema.fields:
+        accepted = types[field.kind]
+        fields.append((field.name, accepted | None if field.nullable else accepted))
     return msgspec.defstruct("Row", fields, frozen=True, forbid_unknown_fields=True)

@@ -1,0 +1,176 @@
+"""Encoders of the features that become numbers of a vocabulary: category, cross, categories.
+
+Not here: the vocabulary itself (see `vocabulary`). Work on text is done once per distinct text of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from roadworthy.features.columns import Column, Floats, Lists, Strings
+from roadworthy.features.declarations import Categories, Category
+from roadworthy.features.distinct import distinct
+from roadworthy.features.reading import Reading
+from roadworthy.features.vocabulary import MISSING, UNKNOWN, Clean, Vocabulary
+
+SEPARATOR = "\x1f"
+
+_FEW_ROWS = 64
+_CHUNK_ROWS = 65_536
+_STATE_MISSING, _STATE_UNKNOWN = np.int8(1), np.int8(2)
+
+States = npt.NDArray[np.int8]
+
+
+class CategoryEncoder:
+    """Looks up each distinct text of a column."""
+
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        options: Category,
+        at: int,
+        vocabulary: Vocabulary,
+        clean: Clean | None,
+    ) -> None:
+        (self._column,) = columns
+        self._merge = options.unknown == "as_missing"
+        self._at = at
+        self._vocabulary = vocabulary
+        self._clean = clean
+
+    def write(self, reading: Reading, matrix: Floats) -> None:
+        """Fill the feature's column."""
+        strings = reading.strings(self._column)
+        numbers = self._vocabulary.numbers(strings.uniques, self._clean)
+        if self._merge:
+            numbers[numbers == UNKNOWN] = MISSING
+        matrix[:, self._at] = numbers[strings.codes]
+
+    def states(self, reading: Reading) -> States:
+        """0 present, 1 missing, 2 unknown, whatever they are encoded as."""
+        strings = reading.strings(self._column)
+        return state_of(self._vocabulary.numbers(strings.uniques, self._clean)[strings.codes])
+
+    def cleaned(self, reading: Reading) -> Column:
+        """The text as it is looked up."""
+        strings = reading.strings(self._column)
+        return strings if self._clean is None else strings.mapped(self._clean)
+
+
+class CrossEncoder:
+    """Looks up each distinct tuple of the texts of several columns."""
+
+    def __init__(self, columns: tuple[str, ...], at: int, vocabulary: Vocabulary) -> None:
+        self._columns = columns
+        self._at = at
+        self._vocabulary = vocabulary
+
+    def write(self, reading: Reading, matrix: Floats) -> None:
+        """Fill the feature's column."""
+        strings = crossed([reading.strings(name) for name in self._columns])
+        matrix[:, self._at] = self._vocabulary.numbers(strings.uniques)[strings.codes]
+
+    def states(self, reading: Reading) -> States:
+        """0 present, 1 missing: a part is, 2 unknown: the tuple is, though each part may be known."""
+        strings = crossed([reading.strings(name) for name in self._columns])
+        return state_of(self._vocabulary.numbers(strings.uniques)[strings.codes])
+
+    def cleaned(self, reading: Reading) -> Column:
+        """The tuple as it is looked up, joined by the unit separator."""
+        return crossed([reading.strings(name) for name in self._columns])
+
+
+class CategoriesEncoder:
+    """Looks up the first `length` texts of each list."""
+
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        options: Categories,
+        at: int,
+        vocabulary: Vocabulary,
+        clean: Clean | None,
+    ) -> None:
+        (self._column,) = columns
+        self._length = options.length
+        self._at = at
+        self._vocabulary = vocabulary
+        self._clean = clean
+
+    def write(self, reading: Reading, matrix: Floats) -> None:
+        """Fill the feature's columns."""
+        lists = reading.lists(self._column)
+        numbers = self._numbers(lists)
+        columns = slice(self._at, self._at + self._length)
+        for first in range(0, reading.n, _CHUNK_ROWS):
+            last = min(first + _CHUNK_ROWS, reading.n)
+            matrix[first:last, columns] = numbers[self._positions(lists, first, last, len(numbers) - 1)]
+
+    def states(self, reading: Reading) -> States:
+        """0 present, an empty list included; 2 unknown: any of the texts that are encoded is."""
+        lists = reading.lists(self._column)
+        numbers = self._numbers(lists)
+        states = np.zeros(reading.n, dtype=np.int8)
+        for first in range(0, reading.n, _CHUNK_ROWS):
+            last = min(first + _CHUNK_ROWS, reading.n)
+            taken = numbers[self._positions(lists, first, last, len(numbers) - 1)]
+            states[first:last][(taken == UNKNOWN).any(axis=1)] = _STATE_UNKNOWN
+        return states
+
+    def cleaned(self, reading: Reading) -> Column:
+        """The lists with their texts as they are looked up, at full length."""
+        lists = reading.lists(self._column)
+        return lists if self._clean is None else Lists(lists.values.mapped(self._clean), lists.offsets)
+
+    def _numbers(self, lists: Lists) -> npt.NDArray[np.int32]:
+        """The number of every text of every list, and the padding behind the last."""
+        table = self._vocabulary.numbers(lists.values.uniques, self._clean)
+        return np.append(table[lists.values.codes], table.dtype.type(MISSING))
+
+    def _positions(self, lists: Lists, first: int, last: int, padding: int) -> npt.NDArray[np.int64]:
+        positions = lists.offsets[first:last, np.newaxis] + np.arange(self._length)
+        positions[positions >= lists.offsets[first + 1 : last + 1, np.newaxis]] = padding
+        return positions
+
+
+def state_of(numbers: npt.NDArray[np.int32]) -> States:
+    """The state that vocabulary numbers stand for: 0 present, 1 missing, 2 unknown."""
+    states = np.zeros(len(numbers), dtype=np.int8)
+    states[numbers == MISSING] = _STATE_MISSING
+    states[numbers == UNKNOWN] = _STATE_UNKNOWN
+    return states
+
+
+def crossed(parts: Sequence[Strings]) -> Strings:
+    """The column of the tuples of `parts`, joined by the unit separator; missing where any part is.
+
+    >>> crossed([Strings.of(["JFK", None]), Strings.of(["SEA", "SEA"])]).texts() == ["JFK\\x1fSEA", None]
+    True
+    """
+    if len(parts[0].codes) <= _FEW_ROWS:
+        rows = zip(*(part.texts() for part in parts), strict=True)
+        return Strings.of([None if None in row else SEPARATOR.join(row) for row in rows])
+    together = parts[0]
+    for part in parts[1:]:
+        together = _pair(together, part)
+    return together
+
+
+def _pair(left: Strings, right: Strings) -> Strings:
+    width = len(right.uniques)
+    present = (left.codes >= 0) & (right.codes >= 0)
+    keys = left.codes[present].astype(np.int64) * width + right.codes[present]
+    found, places = distinct(keys)
+    index: dict[str, int] = {}
+    table = []
+    for key in found.tolist():
+        first, second = divmod(key, width)
+        text = f"{left.uniques[first]}{SEPARATOR}{right.uniques[second]}"
+        table.append(index.setdefault(text, len(index)))
+    codes = np.full(len(present), -1, dtype=np.int32)
+    codes[present] = np.array(table, dtype=np.int32)[places]
+    return Strings(codes, tuple(index))
