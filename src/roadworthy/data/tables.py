@@ -1,0 +1,267 @@
+"""Ingested history on disk: a directory a table, one Parquet file a batch, published whole or not at all.
+
+A batch becomes visible by one rename. What is visible is complete and fits its schema; a file that is not is an
+error that names it, and is never skipped. What each value must look like is `schema` and `conform`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
+
+from roadworthy.data.conform import conform, duplicates
+from roadworthy.data.fingerprint import fingerprint
+from roadworthy.data.schema import TableSchema
+from roadworthy.errors import (
+    Conflict,
+    CorruptArtifact,
+    DefinitionError,
+    Fault,
+    NotReady,
+    SchemaError,
+    UnknownName,
+)
+
+_SCHEMA = "schema.json"
+_LOCK = ".lock"
+_UNPUBLISHED = ".unpublished-"
+_BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_FINGERPRINT, _BATCH = b"roadworthy.fingerprint", b"roadworthy.batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A batch that is part of a table.
+
+    rows          how many
+    fingerprint   of its rows in stored types, whatever their order
+    unchanged     whether it was there already, so that nothing was written
+    """
+
+    table: str
+    batch: str
+    rows: int
+    fingerprint: str
+    unchanged: bool = False
+
+
+def ingest(directory: Path, quarantine: Path, schema: TableSchema, table: pa.Table, batch: str) -> Ingested:
+    """Check a batch and add it to its table, all of it or nothing.
+
+    directory    holds all tables; created where it is missing
+    quarantine   a refused batch goes to `<quarantine>/<table>/<batch>`: `rows.arrow` as it came and `faults.json`
+    batch        its name: letters, digits, '.', '_', '-'; the same name with the same rows again changes nothing
+    raises       SchemaError with every fault; Conflict for a name in use with other rows or a schema that does not
+                 follow from the stored one; NotReady while another ingest writes this table
+    """
+    if not _BATCH_NAME.fullmatch(batch):
+        raise DefinitionError(
+            f"batch name {batch!r}: use at most 128 letters, digits, '.', '_' and '-', a letter or digit first"
+        )
+    home = directory / schema.name
+    home.mkdir(parents=True, exist_ok=True)
+    with _alone(home, schema.name):
+        successor = _successor(home, schema)
+        rows, faults = conform(table, schema)
+        target = home / f"{batch}.parquet"
+        if not faults and target.exists():
+            return _again(target, schema.name, batch, fingerprint(rows))
+        if set(schema.key) <= set(rows.column_names):
+            stored = (
+                read(directory, schema.name, schema.key) if (home / _SCHEMA).exists() else rows.slice(0, 0)
+            )
+            faults += duplicates(rows, schema.key, stored)
+        if faults:
+            _set_aside(quarantine / schema.name / batch, table, faults)
+            raise SchemaError(
+                f"batch {batch} of table {schema.name} ({table.num_rows} rows)",
+                faults,
+                f"The batch was set aside in {quarantine.name}/{schema.name}/{batch}; nothing was ingested.",
+            )
+        done = Ingested(schema.name, batch, rows.num_rows, fingerprint(rows))
+        if successor:
+            _publish(home / _SCHEMA, lambda path: path.write_bytes(schema.to_json()))
+        marked = rows.cast(schema.arrow).replace_schema_metadata(
+            {_FINGERPRINT: done.fingerprint.encode(), _BATCH: batch.encode()}
+        )
+        _publish(
+            target, lambda path: pq.write_table(marked, path, compression="zstd", write_page_checksum=True)
+        )
+        return done
+
+
+def read(
+    directory: Path, name: str, columns: Sequence[str] | None = None, where: ds.Expression | None = None
+) -> pa.Table:
+    """Rows of a table, batches in the order of their names and rows in the order in which they came.
+
+    columns   only these, in this order; None for all
+    where     an Arrow expression, such as `pyarrow.compute.field("origin") == "JFK"`; None for all rows
+    raises    UnknownName for a table or column that does not exist; CorruptArtifact for a file that is not whole
+    """
+    schema = table_schema(directory, name)
+    wanted = [column.name for column in schema.columns] if columns is None else list(columns)
+    unknown = [column for column in wanted if schema.column(column) is None]
+    if unknown:
+        raise UnknownName(
+            f"table {name!r} has no column {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(column.name for column in schema.columns)}"
+        )
+    stored = pa.schema([field.with_nullable(True) for field in schema.arrow])
+    parts = [_read_batch(path, stored, wanted, where) for path in _batch_files(directory / name)]
+    return pa.concat_tables(parts) if parts else stored.empty_table().select(wanted)
+
+
+def table_schema(directory: Path, name: str) -> TableSchema:
+    """The schema of an ingested table; UnknownName when there is none of that name."""
+    path = directory / name / _SCHEMA
+    if name not in table_names(directory):
+        names = ", ".join(table_names(directory)) or "no tables yet"
+        raise UnknownName(f"table {name!r} was never ingested; there are: {names}")
+    try:
+        return TableSchema.from_json(path.read_bytes())
+    except (msgspec.DecodeError, DefinitionError) as error:
+        raise CorruptArtifact(f"{path} is not a table schema ({error}): restore it from a copy") from error
+
+
+def table_names(directory: Path) -> list[str]:
+    """Names of all ingested tables."""
+    return sorted(path.parent.name for path in directory.glob(f"*/{_SCHEMA}"))
+
+
+def batches(directory: Path, name: str) -> list[Ingested]:
+    """Every batch of a table, in the order in which `read` returns them."""
+    table_schema(directory, name)
+    found = []
+    for path in _batch_files(directory / name):
+        footer = _footer(path)
+        digest = footer.metadata[_FINGERPRINT].decode()
+        found.append(Ingested(name, path.stem, footer.num_rows, digest, unchanged=True))
+    return found
+
+
+def _again(target: Path, table: str, batch: str, digest: str) -> Ingested:
+    footer = _footer(target)
+    stored = footer.metadata[_FINGERPRINT].decode()
+    if stored != digest:
+        raise Conflict(
+            f"batch {batch!r} of table {table!r} is already ingested with other rows (fingerprint {stored}, "
+            f"now {digest}): history is not overwritten; ingest corrections as a batch of another name"
+        )
+    return Ingested(table, batch, footer.num_rows, digest, unchanged=True)
+
+
+def _successor(home: Path, schema: TableSchema) -> bool:
+    """Whether `schema` is new and may follow the stored one: columns may be added if nullable, and become nullable."""
+    if not (home / _SCHEMA).exists():
+        return True
+    stored = table_schema(home.parent, schema.name)
+    if stored == schema:
+        return False
+    problems = [] if stored.key == schema.key else [f"key was {stored.key}, now {schema.key}"]
+    for before in stored.columns:
+        after = schema.column(before.name)
+        if after is None or after.kind != before.kind or (before.nullable and not after.nullable):
+            problems.append(
+                f"{before.name} was '{before}', now {'missing' if after is None else repr(str(after))}"
+            )
+    added = [column for column in schema.columns if stored.column(column.name) is None]
+    problems += [f"{column.name} is new and not nullable" for column in added if not column.nullable]
+    if problems:
+        raise Conflict(
+            f"table {schema.name!r} is stored with another schema: {'; '.join(problems)}. Columns may be added if "
+            "values may be missing ('?'), and may become so; for anything else declare a table of another name"
+        )
+    return True
+
+
+def _set_aside(place: Path, table: pa.Table, faults: Sequence[Fault]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.parent / f"{_UNPUBLISHED}{uuid.uuid4().hex}"
+    draft.mkdir()
+    (draft / "faults.json").write_text(
+        json.dumps([asdict(fault) for fault in faults], indent=2, ensure_ascii=False)
+    )
+    with pa.OSFile(str(draft / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    if place.exists():
+        shutil.rmtree(place)
+    draft.rename(place)
+
+
+@contextmanager
+def _alone(home: Path, table: str) -> Iterator[None]:
+    """Hold the table's lock, which the system releases when a process dies, and clear what a crash left unpublished."""
+    with (home / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotReady(
+                f"another process is ingesting into table {table!r}: try again when it has ended"
+            ) from None
+        for left in home.glob(f"{_UNPUBLISHED}*"):
+            left.unlink()
+        yield
+
+
+def _publish(target: Path, write: Callable[[Path], object]) -> None:
+    """Write beside `target`, bring it to the disk, then let it appear under its name in one step."""
+    draft = target.parent / f"{_UNPUBLISHED}{uuid.uuid4().hex}"
+    write(draft)
+    for path in (draft, target.parent):
+        if path == target.parent:
+            draft.rename(target)
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+def _batch_files(home: Path) -> list[Path]:
+    return sorted(path for path in home.glob("*.parquet") if not path.name.startswith("."))
+
+
+def _footer(path: Path) -> pq.FileMetaData:
+    """The end of a batch file; CorruptArtifact where the file is cut off or was not written by `ingest`."""
+    try:
+        footer = pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _corrupt(path, str(error)) from error
+    if _FINGERPRINT not in (footer.metadata or {}):
+        raise _corrupt(path, "it carries no fingerprint, so it was not written by an ingest")
+    return footer
+
+
+def _read_batch(
+    path: Path, stored: pa.Schema, columns: Sequence[str], where: ds.Expression | None
+) -> pa.Table:
+    _footer(path)
+    checked = ds.ParquetFileFormat(
+        default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    )
+    try:
+        rows = ds.dataset(str(path), schema=stored, format=checked, filesystem=LocalFileSystem())
+        return rows.to_table(columns=list(columns), filter=where).replace_schema_metadata(None)
+    except (pa.ArrowException, OSError) as error:
+        raise _corrupt(path, str(error)) from error
+
+
+def _corrupt(path: Path, why: str) -> CorruptArtifact:
+    reason = " ".join(why.split())
+    return CorruptArtifact(
+        f"{path} is not a whole batch: {reason}. Nothing was read. Restore the file from a copy; or delete it and "
+        f"ingest batch {path.stem!r} again"
+    )
