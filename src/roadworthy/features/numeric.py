@@ -56,7 +56,7 @@ class RatioEncoder:
         """Fill the feature's column."""
         numerator, denominator = reading.numbers(self._numerator), reading.numbers(self._denominator)
         target = matrix[:, self._at]
-        target[...] = numerator / denominator
+        np.divide(numerator, denominator, out=target)
         np.copyto(target, self._zero, where=denominator == 0.0)
         absent = np.isnan(numerator) | np.isnan(denominator)
         np.copyto(target, np.nan if self._missing is None else self._missing, where=absent)

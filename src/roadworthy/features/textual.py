@@ -71,17 +71,23 @@ class CrossEncoder:
 
     def write(self, reading: Reading, matrix: Floats) -> None:
         """Fill the feature's column."""
-        strings = crossed([reading.strings(name) for name in self._columns])
-        matrix[:, self._at] = self._vocabulary.numbers(strings.uniques)[strings.codes]
+        matrix[:, self._at] = self._numbers(reading)
 
     def states(self, reading: Reading) -> States:
         """0 present, 1 missing: a part is, 2 unknown: the tuple is, though each part may be known."""
-        strings = crossed([reading.strings(name) for name in self._columns])
-        return state_of(self._vocabulary.numbers(strings.uniques)[strings.codes])
+        return state_of(self._numbers(reading))
 
     def cleaned(self, reading: Reading) -> Column:
         """The tuple as it is looked up, joined by the unit separator."""
         return crossed([reading.strings(name) for name in self._columns])
+
+    def _numbers(self, reading: Reading) -> npt.NDArray[np.int32]:
+        parts = [reading.strings(name) for name in self._columns]
+        if reading.n <= _FEW_ROWS:
+            return self._vocabulary.numbers_of(_joined_rows(parts))
+        strings = crossed(parts)
+        numbers: npt.NDArray[np.int32] = self._vocabulary.numbers(strings.uniques)[strings.codes]
+        return numbers
 
 
 class CategoriesEncoder:
@@ -96,7 +102,7 @@ class CategoriesEncoder:
         clean: Clean | None,
     ) -> None:
         (self._column,) = columns
-        self._length = options.length
+        self._steps = np.arange(options.length)
         self._at = at
         self._vocabulary = vocabulary
         self._clean = clean
@@ -104,21 +110,20 @@ class CategoriesEncoder:
     def write(self, reading: Reading, matrix: Floats) -> None:
         """Fill the feature's columns."""
         lists = reading.lists(self._column)
-        numbers = self._numbers(lists)
-        columns = slice(self._at, self._at + self._length)
+        columns = slice(self._at, self._at + len(self._steps))
+        table = self._vocabulary.numbers(lists.values.uniques, self._clean)
         for first in range(0, reading.n, _CHUNK_ROWS):
             last = min(first + _CHUNK_ROWS, reading.n)
-            matrix[first:last, columns] = numbers[self._positions(lists, first, last, len(numbers) - 1)]
+            matrix[first:last, columns] = table[self._codes(lists, first, last)]
 
     def states(self, reading: Reading) -> States:
         """0 present, an empty list included; 2 unknown: any of the texts that are encoded is."""
         lists = reading.lists(self._column)
-        numbers = self._numbers(lists)
+        unknown = self._vocabulary.numbers(lists.values.uniques, self._clean) == UNKNOWN
         states = np.zeros(reading.n, dtype=np.int8)
         for first in range(0, reading.n, _CHUNK_ROWS):
             last = min(first + _CHUNK_ROWS, reading.n)
-            taken = numbers[self._positions(lists, first, last, len(numbers) - 1)]
-            states[first:last][(taken == UNKNOWN).any(axis=1)] = _STATE_UNKNOWN
+            states[first:last][unknown[self._codes(lists, first, last)].any(axis=1)] = _STATE_UNKNOWN
         return states
 
     def cleaned(self, reading: Reading) -> Column:
@@ -126,15 +131,15 @@ class CategoriesEncoder:
         lists = reading.lists(self._column)
         return lists if self._clean is None else Lists(lists.values.mapped(self._clean), lists.offsets)
 
-    def _numbers(self, lists: Lists) -> npt.NDArray[np.int32]:
-        """The number of every text of every list, and the padding behind the last."""
-        table = self._vocabulary.numbers(lists.values.uniques, self._clean)
-        return np.append(table[lists.values.codes], table.dtype.type(MISSING))
-
-    def _positions(self, lists: Lists, first: int, last: int, padding: int) -> npt.NDArray[np.int64]:
-        positions = lists.offsets[first:last, np.newaxis] + np.arange(self._length)
-        positions[positions >= lists.offsets[first + 1 : last + 1, np.newaxis]] = padding
-        return positions
+    def _codes(self, lists: Lists, first: int, last: int) -> npt.NDArray[np.int32]:
+        """Codes of the encoded texts of rows `first` to `last`, -1 for padding; shape (last - first, length)."""
+        positions = lists.offsets[first:last, np.newaxis] + self._steps
+        beyond = positions >= lists.offsets[first + 1 : last + 1, np.newaxis]
+        if len(lists.values.codes) == 0:
+            return np.full(positions.shape, -1, dtype=np.int32)
+        codes = lists.values.codes.take(positions, mode="clip")
+        codes[beyond] = -1
+        return codes
 
 
 def state_of(numbers: npt.NDArray[np.int32]) -> States:
@@ -152,12 +157,16 @@ def crossed(parts: Sequence[Strings]) -> Strings:
     True
     """
     if len(parts[0].codes) <= _FEW_ROWS:
-        rows = zip(*(part.texts() for part in parts), strict=True)
-        return Strings.of([None if None in row else SEPARATOR.join(row) for row in rows])
+        return Strings.of(_joined_rows(parts))
     together = parts[0]
     for part in parts[1:]:
         together = _pair(together, part)
     return together
+
+
+def _joined_rows(parts: Sequence[Strings]) -> list[str | None]:
+    rows = zip(*(part.texts() for part in parts), strict=True)
+    return [None if None in row else SEPARATOR.join(row) for row in rows]
 
 
 def _pair(left: Strings, right: Strings) -> Strings:

@@ -53,6 +53,11 @@ class Vocabulary:
         numbers.append(MISSING)
         return np.array(numbers, dtype=np.int32)
 
+    def numbers_of(self, texts: Sequence[str | None]) -> npt.NDArray[np.int32]:
+        """The number of each text, row by row; None is missing."""
+        find = self._index.get
+        return np.array([MISSING if text is None else find(text, UNKNOWN) for text in texts], dtype=np.int32)
+
 
 def learn(texts: Strings, *, min_count: int = 1, max_size: int | None = None) -> Vocabulary:
     """The vocabulary of texts that occur at least `min_count` times, at most `max_size` of them.
