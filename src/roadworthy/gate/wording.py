@@ -1,0 +1,78 @@
+"""The sentences that every form of a gate report shares: headline, what it was judged on, what to do next.
+
+Not here: colours, tables and pictures (`terminal`, `page`), and the checks' own reasons.
+"""
+
+from __future__ import annotations
+
+from roadworthy.gate.check import number
+from roadworthy.gate.report import GateReport
+from roadworthy.verdict import Ruling, Verdict
+
+MARKS: dict[Ruling, str] = {"pass": "✓", "fail": "✗", "error": "!", "insufficient": "?", "cancelled": "-"}
+
+_BLOCKED: dict[Ruling, str] = {
+    "fail": "is refused",
+    "error": "is blocked: something could not be measured",
+    "insufficient": "is blocked: there is too little evidence",
+    "cancelled": "is blocked: the gate was cancelled",
+}
+
+
+def headline(report: GateReport) -> str:
+    """One sentence with the outcome."""
+    decision = report.decision
+    if decision.ruling == "pass":
+        return f"{report.subject} passes the gate"
+    if decision.override is not None:
+        override = decision.override
+        return f"{report.subject} did not pass, and {override.actor} lets it advance: {override.reason}"
+    return f"{report.subject} {_BLOCKED[decision.ruling]}"
+
+
+def judged_on(report: GateReport) -> str:
+    """One sentence on the rows."""
+    data = report.data
+    if data is None:
+        return "No labelled rows were scored."
+    champion = "nothing yet" if report.champion_version is None else f"version {report.champion_version}"
+    trained = "" if data.trained_rows is None else f" Trained on {data.trained_rows:,} rows"
+    if data.trained_until is not None:
+        trained += f" until {data.trained_until:%Y-%m-%d %H:%M}."
+    return (
+        f"Judged on {data.rows:,} labelled rows of {data.days} days, {data.asked_from:%Y-%m-%d} to "
+        f"{data.asked_until:%Y-%m-%d}, rate {data.rate:.3f}.{trained} Champion: {champion}."
+    )
+
+
+def part(report: GateReport, verdict: Verdict) -> str:
+    """What of the version was judged: `auc`, or nothing where it is the version itself."""
+    return verdict.subject.removeprefix(report.subject).strip()
+
+
+def measured(verdict: Verdict) -> str:
+    """The number with its interval, such as `0.7012 [0.6935, 0.7080]`; a dash where there is none."""
+    if verdict.measured is None:
+        return "-"
+    low, high = verdict.evidence.get("low"), verdict.evidence.get("high")
+    interval = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
+    return f"{number(verdict.measured)}{interval}"
+
+
+def remedies(report: GateReport) -> tuple[str, ...]:
+    """What to do about the required checks that did not pass, each once, in the order of the checks."""
+    blocked = {verdict.check for verdict in report.decision.blocking} | set(report.decision.not_run)
+    return tuple(f"{note.name}: {note.remedy}" for note in report.checks if note.name in blocked)
+
+
+def what_next(report: GateReport) -> tuple[str, ...]:
+    """The commands or acts that follow."""
+    release = f"roadworthy release {report.subject}"
+    if report.decision.ruling == "pass":
+        return (f"{release} --shadow, --canary 5% or --promote",)
+    if report.decision.override is not None:
+        return (f"{release}; the override and its reason stand in the ledger",)
+    return (
+        *remedies(report),
+        f'To go past the gate, name a reason that is kept in the ledger: {release} --promote --force "the reason"',
+    )
