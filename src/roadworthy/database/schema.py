@@ -204,6 +204,7 @@ alarms = Table(
     _time("opened_event_time"),
     _time("closed_at", nullable=True),
     _time("closed_event_time", nullable=True),
+    _text("closed_reason"),
     UniqueConstraint("namespace", "model", "version", "check", "subject", "open", name="uq_alarms"),
     sqlite_autoincrement=True,
 )

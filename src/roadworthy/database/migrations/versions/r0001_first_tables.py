@@ -214,6 +214,7 @@ def _judgements() -> None:
         sa.Column("opened_event_time", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_event_time", sa.BigInteger(), nullable=True),
+        sa.Column("closed_reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alarms")),
         sa.UniqueConstraint("namespace", "model", "version", "check", "subject", "open", name="uq_alarms"),
         sqlite_autoincrement=True,
