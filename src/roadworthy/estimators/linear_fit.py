@@ -1,0 +1,135 @@
+"""The linear format's fitting half: scikit-learn's LogisticRegression on one-hot categories and standardised numbers.
+
+Not here: predicting. scikit-learn itself is not imported: the declared estimator brings its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from scipy import sparse
+
+from roadworthy.errors import DefinitionError
+from roadworthy.estimators import linear_load
+from roadworthy.estimators.declared import copied, family_refusal
+from roadworthy.estimators.linear_load import (
+    CategoryWeights,
+    LinearModel,
+    LinearPredictor,
+    NumberWeight,
+    Weights,
+)
+from roadworthy.estimators.matrix import check_training
+from roadworthy.estimators.protocol import Column, Floats, OnProgress
+
+CLASS = "sklearn.LogisticRegression"
+
+
+class LinearFormat:
+    """Logistic regression as JSON with exact numbers."""
+
+    name = linear_load.NAME
+    classes = (CLASS,)
+    distributions = ("scikit-learn", "scipy")
+    tolerance = linear_load.TOLERANCE
+
+    def refusal(self, estimator: Any) -> str | None:
+        """Why the estimator cannot be stored; None when it can, "" when it is no LogisticRegression."""
+        return family_refusal(estimator, CLASS)
+
+    def fit(
+        self,
+        estimator: Any,
+        X: Floats,
+        y: Floats,
+        columns: Sequence[Column],
+        *,
+        seed: int,
+        threads: int,
+        on_progress: OnProgress | None = None,
+    ) -> LinearFitted:
+        """Fit a copy; a number must be finite in every row, a category column gets one weight a vocabulary entry.
+
+        threads   not used: the solvers are single-threaded
+        """
+        rows = check_training(X, y, columns)
+        _refuse_missing(rows, columns)
+        fitted = copied(estimator)
+        if fitted.get_params().get("random_state") is None:
+            fitted.set_params(random_state=seed)
+        design, moments = _design(rows, columns)
+        if on_progress:
+            on_progress(0, 1)
+        fitted.fit(design, y)
+        if on_progress:
+            on_progress(1, 1)
+        return LinearFitted(_model(fitted, columns, moments))
+
+
+class LinearFitted:
+    """Weights, ready to be written."""
+
+    def __init__(self, model: LinearModel) -> None:
+        self.model = model
+
+    def predictor(self) -> LinearPredictor:
+        """What loading the saved weights gives."""
+        return LinearPredictor(self.model)
+
+    def save(self, directory: Path) -> None:
+        """Write `linear.json`; numbers in the shortest form that reads back exactly."""
+        (directory / linear_load.FILE).write_bytes(msgspec.json.encode(self.model, order="sorted") + b"\n")
+
+
+def _refuse_missing(rows: Floats, columns: Sequence[Column]) -> None:
+    wrong = ~np.isfinite(rows)
+    faults = [
+        f"{column.name} in {int(count):,} of {len(rows):,} rows"
+        for column, count in zip(columns, wrong.sum(axis=0), strict=True)
+        if count
+    ]
+    if faults:
+        raise DefinitionError(
+            f"a linear model cannot take NaN or infinity: {'; '.join(faults)}. "
+            "Declare what a missing number becomes (missing=0.0), or use LightGBM, which takes NaN"
+        )
+
+
+def _design(rows: Floats, columns: Sequence[Column]) -> tuple[Any, list[tuple[float, float]]]:
+    """The sparse design matrix in column order, and (mean, scale) of every number; a constant has scale 1."""
+    blocks, moments = [], []
+    for place, column in enumerate(columns):
+        values = np.ascontiguousarray(rows[:, place])
+        if column.kind == "category":
+            blocks.append(_one_hot(values, column.size))
+            continue
+        mean, deviation = float(values.mean()), float(values.std())
+        moments.append((mean, deviation if deviation > 0.0 else 1.0))
+        blocks.append(sparse.csr_array(((values - mean) / moments[-1][1]).reshape(-1, 1)))
+    return sparse.csr_matrix(sparse.hstack(blocks, format="csr")), moments
+
+
+def _one_hot(values: Floats, size: int) -> Any:
+    n = len(values)
+    return sparse.csr_array(
+        (np.ones(n), values.astype(np.int32), np.arange(n + 1, dtype=np.int32)), shape=(n, size)
+    )
+
+
+def _model(fitted: Any, columns: Sequence[Column], moments: list[tuple[float, float]]) -> LinearModel:
+    coefficients = [float(weight) for weight in fitted.coef_[0]]
+    left = iter(moments)
+    found: list[Weights] = []
+    start = 0
+    for column in columns:
+        end = start + (column.size if column.kind == "category" else 1)
+        if column.kind == "category":
+            found.append(CategoryWeights(column.name, tuple(coefficients[start:end])))
+        else:
+            found.append(NumberWeight(column.name, coefficients[start], *next(left)))
+        start = end
+    return LinearModel(float(np.ravel(fitted.intercept_)[0]), tuple(found))

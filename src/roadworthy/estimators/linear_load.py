@@ -1,0 +1,195 @@
+"""The linear format's loading half: a logistic regression as arrays and a kernel that any batch size leaves alone.
+
+Not here: fitting. The kernel uses additions, multiplications and divisions of whole columns in one fixed order:
+no BLAS, whose order of summing depends on the batch, and no library `exp`, whose last bit depends on the CPU.
+So a row gives the same bits alone, in any batch, and on any machine with IEEE 754 arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from roadworthy.errors import CorruptArtifact, Fault, SchemaError
+from roadworthy.estimators.matrix import as_matrix
+from roadworthy.estimators.protocol import Floats
+
+NAME = "linear"
+FILE = "linear.json"
+TOLERANCE = 0.0
+
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH = 0.6931471803691238  # 33 bits of ln 2, so that a whole multiple of it is exact (fdlibm, e_exp.c)
+_LN2_LOW = 1.9082149292705877e-10
+#: 1/k! from k = 13 down: the Taylor series of exp on |r| <= ln(2)/2 is below half a unit in the last place there.
+_SERIES = tuple(1.0 / float(np.prod(np.arange(1.0, k + 1.0))) for k in range(13, -1, -1))
+#: Beyond this a probability is 0 or 1 in float64, and the power of two would overflow.
+_EXTREME = 708.0
+#: An array operation costs as much as this many plain ones, or more.
+_FEW_ROWS = 8
+
+
+class NumberWeight(msgspec.Struct, frozen=True, tag="number", forbid_unknown_fields=True):
+    """A number's part of the sum: weight * ((value - mean) / scale)."""
+
+    name: str
+    weight: float
+    mean: float
+    scale: float
+
+
+class CategoryWeights(msgspec.Struct, frozen=True, tag="category", forbid_unknown_fields=True):
+    """A category's part of the sum: one weight for every number of its vocabulary, 0 and 1 included."""
+
+    name: str
+    weights: tuple[float, ...]
+
+
+Weights: TypeAlias = NumberWeight | CategoryWeights
+
+
+class LinearModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`linear.json`: everything about a fitted logistic regression, columns in matrix order."""
+
+    intercept: float
+    columns: tuple[Weights, ...]
+
+
+def load(directory: Path) -> LinearPredictor:
+    """The predictor saved in `directory`; CorruptArtifact when it cannot be read."""
+    path = directory / FILE
+    try:
+        return LinearPredictor(msgspec.json.decode(path.read_bytes(), type=LinearModel))
+    except (OSError, msgspec.DecodeError) as error:
+        raise CorruptArtifact(
+            f"{path} cannot be read as a linear model ({error}): restore it from a copy"
+        ) from error
+
+
+class LinearPredictor:
+    """A logistic regression over category and number columns."""
+
+    tolerance = TOLERANCE
+
+    def __init__(self, model: LinearModel) -> None:
+        self.model = model
+        self.width = len(model.columns)
+        numbers = [
+            (place, column) for place, column in enumerate(model.columns) if isinstance(column, NumberWeight)
+        ]
+        groups = [
+            (place, column)
+            for place, column in enumerate(model.columns)
+            if isinstance(column, CategoryWeights)
+        ]
+        self._numbers = [(place, column.weight, column.mean, column.scale) for place, column in numbers]
+        self._categories = [(place, column.weights) for place, column in groups]
+        self._number_places = _places(numbers)
+        self._mean = _upright(column.mean for _, column in numbers)
+        self._scale = _upright(column.scale for _, column in numbers)
+        self._weight = _upright(column.weight for _, column in numbers)
+        self._category_places = _places(groups)
+        sizes = [len(column.weights) for _, column in groups]
+        self._sizes = np.array(sizes, dtype=np.float64).reshape(-1, 1)
+        self._starts = np.cumsum([0, *sizes[:-1]]).astype(np.intp).reshape(-1, 1)[: len(sizes)]
+        self._table = np.array(
+            [weight for _, column in groups for weight in column.weights], dtype=np.float64
+        )
+
+    def predict(self, matrix: Floats) -> Floats:
+        """The probability of the positive class, shape (n,); NaN in a number makes that row's answer NaN.
+
+        raises SchemaError for a category that is not a whole number of its vocabulary
+        """
+        rows = as_matrix(matrix, self.width)
+        if len(rows) <= _FEW_ROWS:
+            try:
+                return np.array([self._alone(row) for row in rows.tolist()], dtype=np.float64)
+            except (IndexError, OverflowError, ValueError):  # a category out of range, or NaN: `_together` says where
+                pass
+        return self._together(rows)
+
+    def _alone(self, row: list[float]) -> float:
+        """One row in plain floats: the operations of `_together` in the same order, so the same bits."""
+        total = self.model.intercept
+        for place, weights in self._categories:
+            code = int(row[place])
+            total += weights[code if code >= 0 else len(weights)]
+        for place, weight, mean, scale in self._numbers:
+            total += weight * ((row[place] - mean) / scale)
+        return _sigmoid_alone(total)
+
+    def _together(self, rows: Floats) -> Floats:
+        """Many rows, a column at a time."""
+        columns = np.ascontiguousarray(rows.T)
+        total = np.full(columns.shape[1], self.model.intercept)
+        for part in self._category_parts(columns):
+            total += part
+        for part in self._weight * ((columns[self._number_places] - self._mean) / self._scale):
+            total += part
+        return sigmoid(total)
+
+    def _category_parts(self, columns: Floats) -> Floats:
+        codes = columns[self._category_places]
+        known = (codes >= 0.0) & (codes < self._sizes)
+        if not known.all():
+            raise SchemaError(
+                "encoded matrix", self._faults(codes, known), "Encode with the features of this version."
+            )
+        parts: Floats = self._table[codes.astype(np.intp) + self._starts]
+        return parts
+
+    def _faults(self, codes: Floats, known: npt.NDArray[np.bool_]) -> list[Fault]:
+        faults = []
+        for place, code, good in zip(self._category_places.tolist(), codes, known, strict=True):
+            if not good.all():
+                column: Any = self.model.columns[place]
+                first, count = int((~good).argmax()), int((~good).sum())
+                expected = f"a whole number from 0 to {len(column.weights) - 1}"
+                faults.append(Fault(f"$.{column.name}", expected, f"{code[first]:g}", count, first))
+        return faults
+
+
+def sigmoid(z: Floats) -> Floats:
+    """1 / (1 + exp(-z)) with the same bits on every machine, for any shape of batch; NaN stays NaN.
+
+    >>> sigmoid(np.array([0.0, 800.0])).tolist()
+    [0.5, 1.0]
+    """
+    x = np.clip(-z, -_EXTREME, _EXTREME)
+    whole = np.rint(x * _LOG2_E)
+    rest = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
+    power = np.full_like(rest, _SERIES[0])
+    for term in _SERIES[1:]:
+        power *= rest
+        power += term
+    exponent = np.where(np.isnan(whole), 0.0, whole).astype(np.int32)
+    answer: Floats = 1.0 / (1.0 + np.ldexp(power, exponent))
+    return answer
+
+
+def _sigmoid_alone(z: float) -> float:
+    """`sigmoid` of one number, with the same bits and without an array."""
+    if z != z:
+        return z
+    x = min(max(-z, -_EXTREME), _EXTREME)
+    whole = round(x * _LOG2_E)
+    rest = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
+    power = _SERIES[0]
+    for term in _SERIES[1:]:
+        power = power * rest + term
+    return 1.0 / (1.0 + math.ldexp(power, whole))
+
+
+def _places(columns: list[tuple[int, Any]]) -> npt.NDArray[np.intp]:
+    return np.array([place for place, _ in columns], dtype=np.intp)
+
+
+def _upright(values: Any) -> Floats:
+    """A number a column as an array of shape (columns, 1), to be spread over rows."""
+    return np.array(list(values), dtype=np.float64).reshape(-1, 1)

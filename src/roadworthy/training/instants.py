@@ -1,0 +1,67 @@
+"""Instants at which local time is likely to be read wrongly: day ends, year ends, leap days, changes of the clocks.
+
+Not here: local time itself (features.localtime). The year is fixed, so that the same zone gives the same instants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from roadworthy.clock import instant, micros, parse_instant
+
+#: A leap year that has passed: its rules will not change any more.
+YEAR = 2024
+
+NOON = micros(parse_instant(f"{YEAR}-06-12T12:00:00+00:00"))
+
+_HOUR = 3_600_000_000
+
+
+def instants_of(timezone: str) -> list[tuple[str, int]]:
+    """Named instants as microseconds since 1970 UTC.
+
+    >>> [name for name, _ in instants_of("UTC")][:3]
+    ['UTC midday', 'UTC last moment of a day', 'UTC midnight']
+    >>> [instant(time).isoformat() for name, time in instants_of("America/New_York") if "clocks" in name][:2]
+    ['2024-03-10T06:59:59.999999+00:00', '2024-03-10T07:00:00+00:00']
+    """
+    zone = ZoneInfo(timezone)
+    midnight = _local(zone, 6, 13)
+    found = [
+        ("midday", NOON),
+        ("last moment of a day", midnight - 1),
+        ("midnight", midnight),
+        ("leap day", _local(zone, 2, 29)),
+        ("last moment of a leap year", micros(datetime(YEAR + 1, 1, 1, tzinfo=zone)) - 1),
+        ("new year", micros(datetime(YEAR + 1, 1, 1, tzinfo=zone))),
+    ]
+    for number, change in enumerate(_changes(zone), 1):
+        found += [
+            (f"last moment before the clocks change, {number}", change - 1),
+            (f"the clocks change, {number}", change),
+        ]
+    return [(f"{timezone} {name}", time) for name, time in found]
+
+
+def _local(zone: ZoneInfo, month: int, day: int) -> int:
+    return micros(datetime(YEAR, month, day, tzinfo=zone))
+
+
+def _changes(zone: ZoneInfo) -> Iterator[int]:
+    """Every instant of the year at which the offset changes, found to the microsecond by halving."""
+    start, end = micros(parse_instant(f"{YEAR}-01-01")), micros(parse_instant(f"{YEAR + 1}-01-01"))
+    before = start
+    for after in range(start + _HOUR, end + 1, _HOUR):
+        if _offset(after, zone) != _offset(before, zone):
+            low, high = before, after
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(middle, zone) == _offset(low, zone) else (low, middle)
+            yield high
+        before = after
+
+
+def _offset(time: int, zone: ZoneInfo) -> timedelta | None:
+    return instant(time).astimezone(zone).utcoffset()

@@ -1,0 +1,96 @@
+"""Out-of-fold predictions: what the model says about training rows that an estimator of it did not see.
+
+They stand in for unseen data where a reference needs many days: calibration, and how much a good day differs from
+a bad one. Features are fitted once, on all rows, so a vocabulary has seen the words (never the labels) of the rows
+it encodes; only the estimator is fitted again for each fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from roadworthy.errors import DefinitionError, TooFewSamples
+from roadworthy.estimators.accepted import format_for
+from roadworthy.estimators.protocol import Column, OnProgress
+from roadworthy.features.batch import Floats
+from roadworthy.training.recipe import Days, Recipe
+
+Folds: TypeAlias = npt.NDArray[np.int64]
+
+FOLDS = 4
+_WEEK = 7
+
+
+def folds_by_day(days: Days, folds: int = FOLDS) -> Folds:
+    """The fold of every row: whole weeks in turn, or shorter runs of days where there are too few weeks.
+
+    days     day number of every row, shape (n,); rows of one day are never parted, and neighbouring days
+             stay together but at the edge of a block, because tomorrow resembles today
+    raises   TooFewSamples when all rows are of one day
+
+    >>> folds_by_day(np.arange(0, 70, 7), folds=4).tolist()
+    [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+    >>> folds_by_day(np.arange(6), folds=3).tolist()
+    [0, 0, 1, 1, 2, 2]
+    """
+    if folds < 2:
+        raise DefinitionError(f"out-of-fold predictions need at least 2 folds, got {folds}")
+    known = np.unique(days)
+    if len(known) < 2:
+        raise TooFewSamples(
+            f"all {len(days):,} training rows are of one day: out-of-fold predictions need two days or more"
+        )
+    span = int(known[-1] - known[0]) + 1
+    length = _WEEK if span >= folds * _WEEK else max(1, -(-span // folds))
+    blocks = (days - known[0]) // length
+    # blocks without rows get no turn, or a fold could stay empty
+    turn: Folds = np.searchsorted(np.unique(blocks), blocks) % folds
+    return turn
+
+
+def out_of_fold(
+    recipe: Recipe,
+    columns: Sequence[Column],
+    encoded: Floats,
+    y: Floats,
+    fold_of: Folds,
+    *,
+    on_progress: Sequence[OnProgress | None] = (),
+) -> Floats:
+    """The prediction of every row by the estimator that was fitted without the row's fold, shape (n,).
+
+    fold_of      fold of every row, as `folds_by_day` gives it
+    on_progress  one a fold, or none
+    raises       TooFewSamples when the rows outside a fold have one class only
+    """
+    predictions = np.empty(len(y), dtype=np.float64)
+    form = format_for(recipe.estimator)
+    for fold, report in zip_longest(np.unique(fold_of).tolist(), on_progress):
+        inside = fold_of == fold
+        fitted = form.fit(
+            recipe.estimator,
+            encoded[~inside],
+            y[~inside],
+            columns,
+            seed=recipe.seed,
+            threads=recipe.threads,
+            on_progress=report,
+        )
+        predictions[inside] = fitted.predictor().predict(encoded[inside])
+    return predictions
+
+
+def part_of(on_progress: OnProgress | None, part: int, parts: int) -> OnProgress | None:
+    """Progress of one of several equal parts as progress of the whole.
+
+    >>> part_of(lambda done, total: print(done, "of", total), 1, 4)(5, 10)
+    15 of 40
+    """
+    if on_progress is None:
+        return None
+    return lambda done, total: on_progress(part * total + done, parts * total)
