@@ -1,0 +1,160 @@
+"""`python -m roadworthy.serving`: one worker as a process, behind a socket that it binds or is given.
+
+Not here: starting several of them and speaking to the control database; the supervisor does that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from roadworthy.node import write_whole
+from roadworthy.serving.worker import WATCH_SECONDS, Options, Worker
+
+#: Digests of bearer tokens, separated by commas; the supervisor hands them over here.
+TOKEN_DIGESTS = "ROADWORTHY_TOKEN_DIGESTS"  # noqa: S105  # the name of a variable, not a secret
+
+KEEP_ALIVE_SECONDS = 75
+DRAIN_SECONDS = 25
+BACKLOG = 2_048
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a worker until SIGTERM, SIGINT or the end of its supervisor; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format=f"%(asctime)s worker {options.worker} %(levelname)s %(message)s",
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    worker = Worker(
+        Options(
+            node_dir=options.node_dir.resolve(),
+            worker=options.worker,
+            durability=options.durability,
+            replay_clock=options.replay_clock,
+            seed=options.seed,
+            max_body_bytes=options.max_body_bytes,
+            max_rows=options.max_rows,
+            token_digests=[digest for digest in os.environ.get(TOKEN_DIGESTS, "").split(",") if digest],
+            release=version("roadworthy"),
+        )
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(worker, options))
+    return 0
+
+
+async def _serve(worker: Worker, options: argparse.Namespace) -> None:
+    config = uvicorn.Config(
+        worker.app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    stopping = _stop_with_supervisor(server, options.parent_fd)
+    tasks = [asyncio.create_task(worker.watch()), asyncio.create_task(worker.keep_house())]
+    try:
+        if await _until_settled(worker, stopping, options.patience):
+            await server.serve(sockets=[_socket(worker, options)])
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        worker.finish()
+
+
+def _stop_with_supervisor(server: uvicorn.Server, parent_fd: int | None) -> asyncio.Event:
+    """Let the end of the supervisor, or a signal, be the end of the worker.
+
+    uvicorn puts its own signal handlers before these while it serves, and raises what it caught once more at the end.
+    """
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        server.should_exit = True
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    if parent_fd is not None:
+
+        def ended() -> None:
+            loop.remove_reader(parent_fd)
+            stop()
+
+        loop.add_reader(parent_fd, ended)
+    return stopping
+
+
+async def _until_settled(worker: Worker, stopping: asyncio.Event, patience: float) -> bool:
+    """Wait with taking requests until there is a plan to answer by, at most `patience` seconds; False when stopped.
+
+    A respawned worker shares its socket with workers that can answer: it must not take requests that it cannot.
+    """
+    deadline = asyncio.get_running_loop().time() + patience
+    await asyncio.sleep(WATCH_SECONDS / 10)
+    while not stopping.is_set() and asyncio.get_running_loop().time() < deadline:
+        if worker.may_answer:
+            break
+        await asyncio.sleep(WATCH_SECONDS / 5)
+    worker.report()
+    return not stopping.is_set()
+
+
+def _socket(worker: Worker, options: argparse.Namespace) -> socket.socket:
+    if options.fd is not None:
+        return socket.socket(fileno=options.fd)
+    bound = socket.create_server((options.host, options.port), backlog=BACKLOG)
+    host, port = bound.getsockname()[:2]
+    write_whole(worker.node.address, f"http://{host}:{port}\n".encode())
+    return bound
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m roadworthy.serving", description="One serving worker.")
+    parser.add_argument(
+        "--node-dir", type=Path, required=True, help="directory of the node: plan.json, staged/, journals/"
+    )
+    parser.add_argument("--worker", type=int, default=0, help="number of this worker on its node")
+    parser.add_argument("--fd", type=int, help="listening socket that was inherited")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind without --fd")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port to bind without --fd; 0 takes a free one (see `address`)"
+    )
+    parser.add_argument("--parent-fd", type=int, help="pipe whose end means that the supervisor is gone")
+    parser.add_argument("--durability", choices=("process", "disk"), default="process")
+    parser.add_argument("--replay-clock", action="store_true", help="event time comes with every request")
+    parser.add_argument("--seed", help="seed of prediction ids, for a replay")
+    parser.add_argument("--max-body-bytes", type=int, default=4 << 20)
+    parser.add_argument("--max-rows", type=int, default=10_000)
+    parser.add_argument(
+        "--patience", type=float, default=30.0, help="seconds to wait for the plan before taking requests"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

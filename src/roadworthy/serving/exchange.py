@@ -1,0 +1,132 @@
+"""One HTTP request and its answer, between the ASGI server and the handlers; every refusal is JSON of one form.
+
+Not here: what any address means (routes) or what a prediction is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from roadworthy.errors import Fault, RoadworthyError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = b"application/json"
+
+#: More faults than this are counted, not listed: the answer stays readable and small.
+MAX_FAULTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back.
+
+    afterwards   work to do once the answer is on its way, such as asking a shadow
+    """
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    afterwards: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler gets.
+
+    name         the part of the path that varies, such as the name of a model; "" without one
+    headers      as the server hands them over: lower-case names
+    body         the whole body, b"" for a method without one
+    started_ns   when the request was read, on the performance counter
+    """
+
+    name: str
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    started_ns: int
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that lower-case name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+class Rejected(RoadworthyError):
+    """A request that is refused; becomes `{"error": {"kind", "message", "faults"}}`.
+
+    >>> Rejected(404, "unknown_model", "no such model").answer().body
+    b'{"error":{"kind":"unknown_model","message":"no such model","faults":[]}}'
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        faults: Sequence[Fault] = (),
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status, self.kind, self.faults, self.headers = status, kind, tuple(faults), headers
+
+    def answer(self) -> Answer:
+        """The refusal as it goes over the wire."""
+        faults: list[dict[str, Any]] = [
+            {"path": fault.path, "expected": fault.expected, "got": fault.got}
+            for fault in self.faults[:MAX_FAULTS]
+        ]
+        error: dict[str, Any] = {"kind": self.kind, "message": str(self), "faults": faults}
+        if len(self.faults) > MAX_FAULTS:
+            error["faults_not_listed"] = len(self.faults) - MAX_FAULTS
+        return Answer(self.status, msgspec.json.encode({"error": error}), headers=self.headers)
+
+
+class Disconnected(Exception):  # not an error: the client went away and nobody is left to answer
+    """The client closed the connection before its request was complete."""
+
+
+async def read_body(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
+    """The whole body of at most `limit` bytes.
+
+    raises Rejected (413) as soon as it is known to be larger, from its announced length or while it streams;
+           Disconnected when the client leaves first
+    """
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            raise _too_large(limit)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    parts, size = [body], len(body)
+    while message["type"] == "http.request" and message.get("more_body", False) and size <= limit:
+        message = await receive()
+        body = message.get("body", b"")
+        parts.append(body)
+        size += len(body)
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    if size > limit:
+        raise _too_large(limit)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(limit: int) -> Rejected:
+    return Rejected(
+        413, "too_large", f"the body is larger than {limit:,} bytes: split it into several requests"
+    )
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Hand the answer to the server."""
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", str(len(answer.body)).encode()),
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,92 @@
+"""Says what is wrong with JSON, for a person: kinds of values, msgspec's sentences, all fields of an object at once.
+
+Not here: which values are right; types and schemas say that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from roadworthy.errors import Fault
+from roadworthy.serving.exchange import Rejected
+
+_AT = re.compile(r" - at `(\$.*)`$")
+_NOT_NUMBERS = re.compile(rb"[\s:,\[]-?(NaN|Infinity|Inf|nan|inf)\b")
+
+
+def invalid(faults: Sequence[Fault]) -> Rejected:
+    """The refusal of a request that was understood and is wrong."""
+    count = len(faults)
+    subject = f"{count:,} fault{'s' * (count != 1)} in the request"
+    return Rejected(
+        422, "invalid_request", f"{subject}; nothing of it was used and nothing was logged", faults
+    )
+
+
+def malformed_json(body: bytes, error: Exception) -> Rejected:
+    """Why a body is not JSON, as a refusal."""
+    if isinstance(error, RecursionError):
+        return Rejected(400, "too_deep", "the JSON is nested too deeply to be a request")
+    if isinstance(error, UnicodeDecodeError):
+        return Rejected(400, "malformed_json", f"the body is not UTF-8: byte {error.start} cannot be decoded")
+    if _NOT_NUMBERS.search(body):
+        advice = "NaN and Infinity are not JSON: send null for a missing number"
+        return Rejected(400, "malformed_json", f"{advice} ({error})")
+    reason = "the body is empty" if not body.strip() else str(error)
+    return Rejected(400, "malformed_json", f"the body cannot be read as JSON: {reason}")
+
+
+def explain(content: Mapping[str, Any], expected: type[msgspec.Struct], path: str) -> list[Fault]:
+    """Every fault of one object against a struct: missing, unknown and wrong fields."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(expected)}
+    faults = [
+        Fault(f"{path}.{shown(name)}", "no such field", kind_of(value))
+        for name, value in content.items()
+        if name not in fields
+    ]
+    for name, field in fields.items():
+        if name not in content:
+            if field.required:
+                faults.append(Fault(f"{path}.{name}", "a value", "nothing: the key is absent"))
+            continue
+        try:
+            msgspec.convert(content[name], field.type)
+        except msgspec.ValidationError as error:
+            found = fault_of(error)
+            faults.append(Fault(f"{path}.{name}{found.path[1:]}", found.expected, kind_of(content[name])))
+    return faults
+
+
+def fault_of(error: Exception) -> Fault:
+    """One fault from msgspec's sentence.
+
+    >>> fault_of(ValueError("Expected `int`, got `str` - at `$.a`"))
+    Fault(path='$.a', expected='`int`', got='`str`', rows=1, first_row=None)
+    """
+    text = str(error)
+    at = _AT.search(text)
+    sentence = text[: at.start()] if at else text
+    expected, _, got = sentence.removeprefix("Expected ").partition(", got ")
+    return Fault(at.group(1) if at else "$", expected, got or "something else")
+
+
+def shown(name: str) -> str:
+    """A name or value in at most 60 characters."""
+    return name if len(name) <= 60 else f"{name[:57]}..."
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words.
+
+    >>> kind_of([1]), kind_of(None), kind_of(1.5)
+    ('a list', 'null', '1.5')
+    """
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return shown(msgspec.json.encode(value).decode())

@@ -1,0 +1,195 @@
+"""What each address answers: predictions, outcomes, health, metadata, telemetry and the OpenAPI document.
+
+Not here: finding the handler and reading bodies (app), and the state they answer from (worker).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from roadworthy.clock import Clock, micros, parse_instant
+from roadworthy.errors import DefinitionError
+from roadworthy.node import NodeDirectory
+from roadworthy.predictionlog.journal import Journal, JournalUnwritable
+from roadworthy.serving.exchange import Answer, Call, Rejected
+from roadworthy.serving.openapi import openapi
+from roadworthy.serving.outcomes import read_outcomes
+from roadworthy.serving.predicting import Predictor, Question
+from roadworthy.serving.table import Served, Table
+from roadworthy.serving.telemetry import Samples, Telemetry, render
+
+EVENT_TIME = b"x-roadworthy-event-time"
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a worker was told at its start.
+
+    replay_clock   event time comes with every request, instead of being now
+    max_rows       most rows or outcomes in one request
+    release        version of Roadworthy
+    """
+
+    replay_clock: bool
+    max_rows: int
+    release: str
+
+
+class Handlers:
+    """The handlers of one worker.
+
+    table      gives the table to answer by now, None before the first
+    merged     gives the telemetry of all workers of the node
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        node: NodeDirectory,
+        journal: Journal,
+        predictor: Predictor,
+        telemetry: Telemetry,
+        clock: Clock,
+        table: Callable[[], Table | None],
+        merged: Callable[[], Samples],
+    ) -> None:
+        self._rules, self._node, self._journal = rules, node, journal
+        self._predictor, self._telemetry, self._clock = predictor, telemetry, clock
+        self._table, self._merged = table, merged
+
+    def knows(self, name: str) -> bool:
+        """Whether a model of that name is served now."""
+        table = self._table()
+        return table is not None and name in table.models
+
+    def predict(self, call: Call) -> Answer:
+        """POST /v1/models/{name}:predict."""
+        table, served = self._served(call.name)
+        event_time = self._event_time(call)
+        request = served.reader.read(call.body)
+        question = Question(table, served, request, event_time, call.started_ns)
+        predicted = self._predictor.predict(question)
+        shadow = self._predictor.shadow(question)
+        if shadow is not None and self._rules.replay_clock:
+            shadow()
+            shadow = None
+        key = "predictions" if request.form == "instances" else "outputs"
+        content: dict[str, Any] = {
+            key: predicted.outputs,
+            "ids": predicted.ids,
+            "model": served.name,
+            "versions": predicted.versions,
+        }
+        if request.request_id:
+            content["request_id"] = request.request_id
+        return Answer(200, _encode(content), afterwards=shadow)
+
+    def outcomes(self, call: Call) -> Answer:
+        """POST /v1/outcomes."""
+        table = self._ready_table()
+        outcomes = read_outcomes(
+            call.body,
+            models=table.models,
+            namespace=table.plan.namespace,
+            arrival_time=self._event_time(call),
+            logged_at=micros(self._clock.now()),
+            limit=self._rules.max_rows,
+        )
+        if outcomes:
+            try:
+                self._journal.append_outcomes(outcomes)
+            except JournalUnwritable as error:
+                raise Rejected(
+                    503, "log_unavailable", "the outcomes cannot be written: send them again later"
+                ) from error
+        for outcome in outcomes:
+            self._telemetry.outcomes(outcome.model, 1)
+        return Answer(200, _encode({"accepted": len(outcomes)}))
+
+    def live(self, call: Call) -> Answer:
+        """GET /v2/health/live."""
+        return Answer(200, _encode({"live": True}))
+
+    def ready(self, call: Call) -> Answer:
+        """GET /v2/health/ready: 200 once a plan is wholly loaded; 503 before."""
+        table = self._table()
+        content = {
+            "ready": table is not None,
+            "plan": table.plan.number if table else None,
+            "plan_age_seconds": round(self._node.plan_age_seconds(self._clock.now()), 3),
+            "models": sorted(table.models) if table else [],
+        }
+        return Answer(200 if table else 503, _encode(content))
+
+    def metadata(self, call: Call) -> Answer:
+        """GET /v1/models/{name}."""
+        table, served = self._served(call.name)
+        versions = [
+            {
+                "version": version,
+                "digest": loaded.prepared.digest,
+                "schema": loaded.schema,
+                "fields": msgspec.to_builtins(loaded.scorer.schema.fields),
+            }
+            for version, loaded in sorted(served.versions.items())
+        ]
+        content = {
+            "name": served.name,
+            "plan": table.plan.number,
+            "route": msgspec.to_builtins(served.route),
+            "versions": versions,
+        }
+        return Answer(200, _encode(content))
+
+    def metrics(self, call: Call) -> Answer:
+        """GET /metrics."""
+        return Answer(200, render(self._merged()), b"text/plain; version=0.0.4; charset=utf-8")
+
+    def openapi(self, call: Call) -> Answer:
+        """GET /openapi.json."""
+        table = self._table()
+        return Answer(200, _encode(openapi(table.models if table else {}, self._rules.release)))
+
+    def _ready_table(self) -> Table:
+        table = self._table()
+        if table is None:
+            raise Rejected(
+                503,
+                "not_ready",
+                "this node has no loaded plan yet: try again",
+                headers=((b"retry-after", b"1"),),
+            )
+        return table
+
+    def _served(self, name: str) -> tuple[Table, Served]:
+        table = self._ready_table()
+        served = table.models.get(name)
+        if served is None:
+            known = ", ".join(sorted(table.models)) or "none"
+            raise Rejected(404, "unknown_model", f"there is no model of that name here; models: {known}")
+        return table, served
+
+    def _event_time(self, call: Call) -> int:
+        """Microseconds since 1970 by the clock of events."""
+        header = call.header(EVENT_TIME)
+        name = EVENT_TIME.decode()
+        if not self._rules.replay_clock:
+            if header is not None:
+                raise Rejected(
+                    400, "event_time", f"{name} is for a server started with --replay-clock; this one is live"
+                )
+            return micros(self._clock.now())
+        if header is None:
+            raise Rejected(
+                400, "event_time", f"this server replays: send the time of the event as {name} (RFC 3339)"
+            )
+        try:
+            return micros(parse_instant(header.decode("ascii", "replace")))
+        except DefinitionError as error:
+            raise Rejected(400, "event_time", f"{name}: {error}") from None

@@ -1,0 +1,88 @@
+"""Loads the versions a plan names, off the event loop, and remembers why one could not be loaded.
+
+Not here: what makes a version correct (scorer: digest and golden requests) and when a plan is adopted (worker).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from roadworthy.errors import CorruptArtifact
+from roadworthy.node import Prepared
+from roadworthy.scorer import Scorer
+from roadworthy.serving.table import Loaded, key_of
+from roadworthy.traffic import Plan, Staged
+
+#: A version that failed is tried again after so long; its files may have been restored from a copy.
+RETRY_SECONDS = 10.0
+
+logger = logging.getLogger("roadworthy.worker")
+
+
+class Versions:
+    """The versions this worker holds in memory."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[Prepared, Loaded] = {}
+        self.errors: dict[Prepared, str] = {}
+        self._retry_at: dict[Prepared, float] = {}
+
+    async def load_one(self, plan: Plan) -> bool:
+        """Load the first version of the plan that is not here and not waiting for its next try, those of routes first.
+
+        returns   True when one was loaded or failed
+        """
+        routed = {(name, version) for name, route in plan.routes.items() for version in route.versions()}
+        for staged in sorted(plan.staged, key=lambda entry: (entry.model, entry.version) not in routed):
+            key = key_of(staged)
+            if key not in self.loaded and time.monotonic() >= self._retry_at.get(key, 0.0):
+                await self._load(key, staged)
+                return True
+        return False
+
+    async def _load(self, key: Prepared, staged: Staged) -> None:
+        try:
+            self.loaded[key] = await asyncio.to_thread(load_version, staged)
+        except Exception as error:  # noqa: BLE001  # what an artifact runs may raise anything
+            self._failed(key, error)
+        else:
+            self.errors.pop(key, None)
+            self._retry_at.pop(key, None)
+            logger.info("loaded %s@%d (%s)", staged.model, staged.version, staged.digest[:16])
+
+    def tried(self, staged: Iterable[Staged]) -> bool:
+        """Whether each of these is loaded or failed at least once."""
+        return all(key in self.loaded or key in self.errors for key in map(key_of, staged))
+
+    def _failed(self, key: Prepared, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        if self.errors.get(key) != reason:
+            logger.error("cannot load %s@%d: %s", key.model, key.version, reason)
+        self.errors[key] = reason
+        self._retry_at[key] = time.monotonic() + RETRY_SECONDS
+
+    def keep_only(self, staged: Iterable[Staged]) -> None:
+        """Let go of everything else; requests in flight still hold what they use."""
+        keys = {key_of(entry) for entry in staged}
+        for known in (self.loaded, self.errors, self._retry_at):
+            for key in known.keys() - keys:
+                del known[key]
+
+
+def load_version(staged: Staged) -> Loaded:
+    """Load one version, verify its digest and replay its golden requests.
+
+    raises CorruptArtifact, Refused when a golden request goes another way here, and whatever the artifact's code raises
+    """
+    scorer = Scorer.load(Path(staged.directory), staged.digest)
+    if scorer.model.model != staged.model:
+        raise CorruptArtifact(
+            f"{staged.directory} holds a version of {scorer.model.model}, the plan calls it {staged.model}: "
+            "register it under its own name"
+        )
+    scorer.require_goldens()
+    return Loaded(key_of(staged), scorer, scorer.log_schema.digest)

@@ -1,0 +1,125 @@
+"""Outcomes as they arrive over HTTP: checked, all faults listed, and written to the same journal as predictions.
+
+Not here: how an outcome finds its prediction (predictionlog.outcomes). Sending the same outcome again is harmless:
+reading keeps one of each id and revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from roadworthy.clock import micros
+from roadworthy.errors import Fault
+from roadworthy.predictionlog.record import Outcome
+from roadworthy.serving.exchange import Rejected
+from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json, shown
+
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+_Moment = (
+    Annotated[datetime, msgspec.Meta(tz=True)]
+    | Annotated[int, msgspec.Meta(ge=0, le=253_402_214_400_000_000)]
+)
+
+
+class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One outcome as a client sends it; fields as in `predictionlog.record.Outcome`.
+
+    value        a number, or true and false for 1 and 0
+    event_time   RFC 3339 with an offset, or microseconds since 1970
+    """
+
+    id: _Text
+    model: _Text
+    name: _Text
+    value: float | bool
+    event_time: _Moment
+    prediction_id: _Text | None = None
+    unit: _Text | None = None
+    revision: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
+    source: Annotated[str, msgspec.Meta(max_length=512)] = ""
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    outcomes: list[Sent]
+
+
+_DECODER = msgspec.json.Decoder(_Body)
+
+
+def read_outcomes(
+    body: bytes, *, models: Collection[str], namespace: str, arrival_time: int, logged_at: int, limit: int
+) -> list[Outcome]:
+    """The outcomes of a request body; Rejected (400, 413, 422) with all faults, and then none is taken.
+
+    models   names of models that may have outcomes here
+    """
+    try:
+        sent = _DECODER.decode(body).outcomes
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explained(body, error) from None
+    if len(sent) > limit:
+        raise Rejected(
+            413, "too_many_rows", f"{len(sent):,} outcomes, at most {limit:,} are read at once: split them"
+        )
+    faults = [fault for number, one in enumerate(sent) for fault in _contradictions(number, one, models)]
+    if faults:
+        raise invalid(faults)
+    return [
+        Outcome(
+            id=one.id,
+            namespace=namespace,
+            model=one.model,
+            name=one.name,
+            value=float(one.value),
+            prediction_id=one.prediction_id or "",
+            unit=one.unit or "",
+            event_time=one.event_time if isinstance(one.event_time, int) else micros(one.event_time),
+            arrival_time=arrival_time,
+            logged_at=logged_at,
+            revision=one.revision,
+            source=one.source,
+        )
+        for one in sent
+    ]
+
+
+def _contradictions(number: int, sent: Sent, models: Collection[str]) -> list[Fault]:
+    """What the types cannot say."""
+    faults = []
+    if (sent.prediction_id is None) == (sent.unit is None):
+        got = "neither" if sent.unit is None else "both"
+        faults.append(Fault(f"$.outcomes[{number}]", "either `prediction_id` or `unit`", got))
+    if sent.model not in models:
+        known = ", ".join(sorted(models)) or "none is served yet"
+        faults.append(
+            Fault(f"$.outcomes[{number}].model", f"a model served here ({known})", f'"{shown(sent.model)}"')
+        )
+    return faults
+
+
+def _explained(body: bytes, error: Exception) -> Rejected:
+    try:
+        content = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
+        return malformed_json(body, malformed)
+    if not isinstance(content, dict) or not isinstance(content.get("outcomes"), list):
+        return invalid([Fault("$", "an object with `outcomes`, a list", kind_of(content))])
+    faults: list[Fault] = [
+        Fault(f"$.{shown(name)}", "no such field", kind_of(value))
+        for name, value in content.items()
+        if name != "outcomes"
+    ]
+    for number, one in enumerate(content["outcomes"]):
+        faults += _item_faults(number, one)
+    return invalid(faults or [fault_of(error)])
+
+
+def _item_faults(number: int, content: Any) -> list[Fault]:
+    path = f"$.outcomes[{number}]"
+    if not isinstance(content, dict):
+        return [Fault(path, "an object", kind_of(content))]
+    return explain(content, Sent, path)

@@ -1,0 +1,278 @@
+"""Predict requests: JSON in row or column form into checked rows, or one refusal that lists every fault.
+
+Not here: HTTP (exchange) and which version answers a row (predicting). The quick path decodes straight into typed rows;
+only when that fails is the body read again, slowly, to name all that is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from roadworthy.errors import Fault, SchemaError
+from roadworthy.features.batch import Batch
+from roadworthy.features.schema import InputSchema, row_type
+from roadworthy.serving.exchange import Rejected
+from roadworthy.serving.faults import fault_of, invalid, kind_of, malformed_json, shown
+
+MAX_REQUEST_ID = 128
+
+Form = Literal["instances", "inputs"]
+Rows = list[dict[str, Any]]
+
+_RequestId = Annotated[str, msgspec.Meta(max_length=MAX_REQUEST_ID)]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictRequest:
+    """A decoded request.
+
+    rows         what was sent, one dict a row; values as JSON has them or already typed
+    batch        the rows as columns, when all versions of the route read the same schema; else None
+    form         how it was sent, and so how it is answered
+    request_id   the client's idempotency key, "" without one
+    """
+
+    rows: Rows
+    batch: Batch | None
+    form: Form
+    request_id: str
+
+
+class RequestReader:
+    """Reads the requests to one model, whose route names versions with these input schemas.
+
+    A row must fit the schema of the version that answers it. It may carry fields that only another version of the
+    route reads, so a client can start to send a new input before the version that needs it is promoted.
+    """
+
+    def __init__(self, schemas: Mapping[int, InputSchema], max_rows: int) -> None:
+        self._max_rows = max_rows
+        self._schemas = dict(schemas)
+        self._row_types = {version: row_type(schema) for version, schema in schemas.items()}
+        self._known = {name for schema in schemas.values() for name in schema.names()}
+        digests = {schema.digest for schema in schemas.values()}
+        self._single = next(iter(schemas.values())) if len(digests) == 1 else None
+        row: Any = dict[str, Any] if self._single is None else next(iter(self._row_types.values()))
+        self._decoder = msgspec.json.Decoder(_body_type(row, self._single, max_rows))
+
+    def read(self, body: bytes) -> PredictRequest:
+        """Decode a body; Rejected (400, 413, 422) with all faults."""
+        try:
+            decoded: Any = self._decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self._explained(body, error) from None
+        rows, form = _rows(decoded)
+        if not rows:
+            raise Rejected(422, "empty_batch", f"$.{form} has no rows: send at least one")
+        batch = None
+        if self._single is not None:
+            batch = self._batch(rows, self._single, form, None)
+        return PredictRequest(rows, batch, form, decoded.request_id)
+
+    def batch(self, request: PredictRequest, version: int, indices: Sequence[int]) -> Batch:
+        """The rows at `indices` as `version` reads them, where the versions of a route read different schemas.
+
+        raises Rejected (422) with all faults of these rows
+        """
+        schema, row = self._schemas[version], self._row_types[version]
+        names = set(schema.names())
+        rows = [request.rows[index] for index in indices]
+        faults = _unknown_fields(request.rows, self._known, request.form)
+        chosen = [{name: value for name, value in sent.items() if name in names} for sent in rows]
+        try:
+            typed = msgspec.convert(chosen, list[row])  # type: ignore[valid-type]  # made at run time
+        except msgspec.ValidationError as error:
+            faults += self._faults(chosen, schema, request.form, indices) or [fault_of(error)]
+        if faults:
+            raise invalid(faults)
+        return self._batch([msgspec.structs.asdict(one) for one in typed], schema, request.form, indices)
+
+    def values(self, request: PredictRequest, name: str) -> list[Any]:
+        """One field of every row, as it is logged; Rejected (422) with the faults of that field."""
+        if request.batch is not None:
+            return [row[name] for row in request.batch.select([name]).rows()]
+        field = next(filter(None, (schema.field(name) for schema in self._schemas.values())))
+        return [
+            row[name] for row in self._batch(request.rows, InputSchema((field,)), request.form, None).rows()
+        ]
+
+    def _batch(self, rows: Rows, schema: InputSchema, form: Form, indices: Sequence[int] | None) -> Batch:
+        try:
+            return Batch.from_rows(rows, schema, path=f"$.{form}")
+        except SchemaError as error:
+            raise invalid(_relocated(error.faults, form, indices)) from None
+
+    def _faults(
+        self, rows: Rows, schema: InputSchema, form: Form, indices: Sequence[int] | None
+    ) -> list[Fault]:
+        try:
+            Batch.from_rows(rows, schema, path=f"$.{form}")
+        except SchemaError as error:
+            return _relocated(error.faults, form, indices)
+        return []
+
+    def _explained(self, body: bytes, error: Exception) -> Rejected:
+        """Say everything that is wrong with a body that could not be decoded at once."""
+        try:
+            content = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
+            return malformed_json(body, malformed)
+        faults, form, rows = _outer_faults(content)
+        if len(rows) > self._max_rows:
+            sent = f"the request has {len(rows):,} rows, at most {self._max_rows:,} are read at once"
+            return Rejected(413, "too_many_rows", f"{sent}: split it into several requests")
+        if self._single is not None and all(isinstance(row, dict) for row in rows):
+            faults += _unknown_fields(rows, self._known, form)
+            faults += self._inner_faults(rows, self._single, form)
+        return invalid(faults or [fault_of(error)])
+
+    def _inner_faults(self, rows: Rows, schema: InputSchema, form: Form) -> list[Fault]:
+        """Faults of values; a column that is absent is one fault, not one a row."""
+        if form == "instances" or not rows:
+            return self._faults(rows, schema, form, None)
+        absent = [name for name in schema.names() if name not in rows[0]]
+        here = InputSchema(tuple(field for field in schema.fields if field.name not in absent))
+        faults = [
+            Fault(f"$.inputs.{name}", "a list of values", "nothing: the key is absent") for name in absent
+        ]
+        return faults + self._faults(rows, here, form, None)
+
+
+def _body_type(row: Any, schema: InputSchema | None, max_rows: int) -> type[msgspec.Struct]:
+    """The type of a whole body; in column form one list for each field."""
+    length = msgspec.Meta(max_length=max_rows)
+    columns: Any = dict[str, Annotated[list[Any], length]]
+    if schema is not None:
+        columns = msgspec.defstruct(
+            "Columns",
+            [(field.name, _list_of(field.type, length)) for field in msgspec.structs.fields(row)],
+            forbid_unknown_fields=True,
+        )
+    fields: list[tuple[str, Any, Any]] = [
+        ("instances", _list_of(row, length) | msgspec.UnsetType, msgspec.UNSET),
+        ("inputs", columns | msgspec.UnsetType, msgspec.UNSET),
+        ("request_id", _RequestId, ""),
+        ("signature_name", _RequestId, ""),
+    ]
+    return msgspec.defstruct("Body", fields, forbid_unknown_fields=True)
+
+
+def _list_of(item: Any, length: msgspec.Meta) -> Any:
+    return Annotated[list[item], length]
+
+
+def _rows(decoded: Any) -> tuple[Rows, Form]:
+    """The rows of a decoded body as dicts; Rejected when both forms or none are there, or columns differ in length."""
+    instances, columns = decoded.instances, decoded.inputs
+    if (instances is msgspec.UNSET) == (columns is msgspec.UNSET):
+        outside, _, _ = _outer_faults(
+            {
+                name: value
+                for name, value in (("instances", instances), ("inputs", columns))
+                if value is not msgspec.UNSET
+            }
+        )
+        raise invalid(outside)
+    if columns is msgspec.UNSET:
+        return [
+            row if isinstance(row, dict) else msgspec.structs.asdict(row) for row in instances
+        ], "instances"
+    named = columns if isinstance(columns, dict) else msgspec.structs.asdict(columns)
+    lengths = _length_faults(named)
+    if lengths:
+        raise invalid(lengths)
+    return _transposed(named), "inputs"
+
+
+def _transposed(columns: Mapping[str, Sequence[Any]]) -> Rows:
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _length_faults(columns: Mapping[str, Any]) -> list[Fault]:
+    lengths = {name: len(values) for name, values in columns.items()}
+    longest = max(lengths.values(), default=0)
+    return [
+        Fault(f"$.inputs.{name}", f"{longest:,} values as in the longest column", f"{length:,}")
+        for name, length in lengths.items()
+        if length != longest
+    ]
+
+
+def _outer_faults(content: Any) -> tuple[list[Fault], Form, Rows]:
+    """What is wrong around the rows, the form, and the rows themselves if nothing is."""
+    if not isinstance(content, dict):
+        return [Fault("$", "an object with `instances` or `inputs`", kind_of(content))], "instances", []
+    faults = [
+        Fault(f"$.{shown(name)}", "no such field", "a field the request does not have")
+        for name in content
+        if name not in {"instances", "inputs", "request_id", "signature_name"}
+    ]
+    faults += [
+        Fault(f"$.{name}", f"a string of at most {MAX_REQUEST_ID} characters", kind_of(content[name]))
+        for name in ("request_id", "signature_name")
+        if not isinstance(content.get(name, ""), str) or len(content.get(name, "")) > MAX_REQUEST_ID
+    ]
+    if ("instances" in content) == ("inputs" in content):
+        got = "both" if "instances" in content else "neither"
+        faults.append(
+            Fault("$", "either `instances` (a list of rows) or `inputs` (a list for each field)", got)
+        )
+        return faults, "instances", []
+    if "instances" in content:
+        inner, rows = _row_faults(content["instances"])
+        return faults + inner, "instances", rows
+    inner, rows = _column_faults(content["inputs"])
+    return faults + inner, "inputs", rows
+
+
+def _row_faults(instances: Any) -> tuple[list[Fault], Rows]:
+    if not isinstance(instances, list):
+        return [Fault("$.instances", "a list of rows", kind_of(instances))], []
+    faults = [
+        Fault(f"$.instances[{number}]", "an object with the model's fields", kind_of(row))
+        for number, row in enumerate(instances)
+        if not isinstance(row, dict)
+    ]
+    return faults, instances
+
+
+def _column_faults(columns: Any) -> tuple[list[Fault], Rows]:
+    if not isinstance(columns, dict):
+        return [Fault("$.inputs", "an object with a list for each field", kind_of(columns))], []
+    faults = [
+        Fault(f"$.inputs.{shown(name)}", "a list of values", kind_of(values))
+        for name, values in columns.items()
+        if not isinstance(values, list)
+    ] or _length_faults(columns)
+    return faults, [] if faults else _transposed(columns)
+
+
+def _unknown_fields(rows: Rows, known: set[str], form: Form) -> list[Fault]:
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        for name in row.keys() - known:
+            found.setdefault(name, []).append(number)
+    got = "a field the model does not have"
+    if form == "inputs":
+        return [Fault(f"$.inputs.{shown(name)}", "no such field", got) for name in sorted(found)]
+    return [
+        Fault(f"$.instances[{number}].{shown(name)}", "no such field", got)
+        for name in sorted(found)
+        for number in found[name]
+    ]
+
+
+def _relocated(faults: Sequence[Fault], form: Form, indices: Sequence[int] | None) -> list[Fault]:
+    """Faults with the row numbers and the order of the path as the client sent them."""
+    moved = []
+    for fault in faults:
+        number, name = re.fullmatch(r"\$\.\w+\[(\d+)\]\.(.*)", fault.path).groups()  # type: ignore[union-attr]  # Batch writes it so
+        row = int(number) if indices is None else indices[int(number)]
+        path = f"$.inputs.{name}[{row}]" if form == "inputs" else f"$.instances[{row}].{name}"
+        moved.append(Fault(path, fault.expected, fault.got))
+    return moved

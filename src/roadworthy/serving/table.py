@@ -1,0 +1,72 @@
+"""What a worker answers by at one moment: the plan and, for each model of it, every version loaded and checked.
+
+Not here: how versions are loaded (loading) and when one table replaces another (worker). A table never changes; a
+request keeps the one it started with, so requests in flight end on the version they began on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roadworthy.errors import NotReady
+from roadworthy.node import Prepared
+from roadworthy.scorer import Scorer
+from roadworthy.serving.requests import RequestReader
+from roadworthy.traffic import Plan, Route, Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A version in memory, verified; `schema` is the digest under which its rows are logged."""
+
+    prepared: Prepared
+    scorer: Scorer
+    schema: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model of the plan: its route, the versions the route names, and how its requests are read."""
+
+    name: str
+    route: Route
+    versions: Mapping[int, Loaded]
+    reader: RequestReader
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All models that this worker answers for, by name."""
+
+    plan: Plan
+    models: Mapping[str, Served]
+
+
+def build_table(plan: Plan, loaded: Mapping[Prepared, Loaded], max_rows: int) -> Table:
+    """The table of a plan; NotReady naming every version of its routes that is not loaded."""
+    staged = {(entry.model, entry.version): entry for entry in plan.staged}
+    missing: list[str] = []
+    models: dict[str, Served] = {}
+    for name, route in plan.routes.items():
+        versions: dict[int, Loaded] = {}
+        for version in route.versions():
+            entry = staged.get((name, version))
+            found = loaded.get(key_of(entry)) if entry else None
+            if found is None:
+                missing.append(f"{name}@{version}")
+            else:
+                versions[version] = found
+        if versions and len(versions) == len(route.versions()):
+            schemas = {version: one.scorer.schema for version, one in versions.items()}
+            models[name] = Served(name, route, versions, RequestReader(schemas, max_rows))
+    if missing:
+        raise NotReady(
+            f"plan {plan.number} is not adopted: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not loaded"
+        )
+    return Table(plan, models)
+
+
+def key_of(staged: Staged) -> Prepared:
+    """What identifies a staged version in memory: the same number with other content is another one."""
+    return Prepared(staged.model, staged.version, staged.digest)

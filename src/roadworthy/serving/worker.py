@@ -1,0 +1,226 @@
+"""One serving worker: what it holds, how it follows the plan file, and what it does once a second.
+
+Not here: HTTP (app, handlers), loading (loading) and the process itself (`__main__`). It never talks to the control
+database: all it knows stands in the directory of its node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from roadworthy.clock import SystemClock, micros
+from roadworthy.errors import NotReady, RoadworthyError
+from roadworthy.node import NodeDirectory, WorkerState, write_whole
+from roadworthy.predictionlog.journal import Durability, Journal
+from roadworthy.serving import telemetry
+from roadworthy.serving.access import Guard
+from roadworthy.serving.app import Application
+from roadworthy.serving.handlers import Handlers, Rules
+from roadworthy.serving.loading import Versions
+from roadworthy.serving.predicting import Predictor
+from roadworthy.serving.table import Table, build_table
+from roadworthy.serving.telemetry import Samples, Telemetry
+from roadworthy.traffic import Plan
+
+WATCH_SECONDS = 0.05
+HOUSEKEEPING_SECONDS = 1.0
+
+logger = logging.getLogger("roadworthy.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a worker is started.
+
+    node_dir          directory of the node
+    worker            number of the worker on its node
+    durability        `process` or `disk`, see `predictionlog.journal`
+    seed              seed of prediction ids, for a replay; None draws from the operating system
+    token_digests     SHA-256 of the bearer tokens, hexadecimal; none = open
+    """
+
+    node_dir: Path
+    worker: int
+    durability: Durability = "process"
+    replay_clock: bool = False
+    seed: str | None = None
+    max_body_bytes: int = 4 << 20
+    max_rows: int = 10_000
+    token_digests: Sequence[str] = ()
+    release: str = ""
+
+
+class Worker:
+    """Everything one worker process holds."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._clock = SystemClock()
+        self._started_at = micros(self._clock.now())
+        self.node = NodeDirectory(options.node_dir)
+        self.node.create()
+        self._versions = Versions()
+        self._plan: Plan | None = None
+        self._plan_stamp: tuple[int, int, int] | None = None
+        self._plan_error = ""
+        self._loading: asyncio.Task[bool] | None = None
+        self.table: Table | None = None
+        self.telemetry = Telemetry(telemetry.counters(telemetry.load(self.node.telemetry(options.worker))))
+        name = options.node_dir.name
+        self.journal = Journal(
+            self.node.journals, options.worker, node=name, durability=options.durability, clock=self._clock
+        )
+        seed = os.urandom(16).hex() if options.seed is None else f"{options.seed}:{options.worker}"
+        entropy = random.Random(seed)  # noqa: S311  # names predictions, guards nothing; its seed is 128 random bits
+        predictor = Predictor(self.journal, self.telemetry, self._clock, entropy, name, options.release)
+        rules = Rules(options.replay_clock, options.max_rows, options.release)
+        self._handlers = Handlers(
+            rules,
+            self.node,
+            self.journal,
+            predictor,
+            self.telemetry,
+            self._clock,
+            lambda: self.table,
+            self._merged,
+        )
+        self.app = Application(
+            self._handlers, Guard(options.token_digests), self.telemetry, options.max_body_bytes
+        )
+
+    async def watch(self) -> None:
+        """Follow the plan file until cancelled."""
+        while True:
+            self.follow()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def follow(self) -> None:
+        """Look at the plan file once: read what is new, adopt what is loaded, start to load what is not.
+
+        Loading never stands between a plan and its adoption, so a rollback does not wait for a candidate that loads.
+        """
+        self._read_plan()
+        if self._plan is not None and (self.table is None or self.table.plan is not self._plan):
+            self._adopt(self._plan)
+        if self._loading is not None and self._loading.done():
+            if self._loading.result():
+                self.report()
+            self._loading = None
+        if self._plan is not None and self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self._versions.load_one(self._plan))
+
+    def _read_plan(self) -> None:
+        stamp = _stamp(self.node.plan)
+        if stamp is None or stamp == self._plan_stamp:
+            return
+        self._plan_stamp = stamp
+        try:
+            self._plan = self.node.read_plan()
+        except RoadworthyError as error:
+            self._refuse(str(error))
+
+    def _adopt(self, plan: Plan) -> None:
+        try:
+            table = build_table(plan, self._versions.loaded, self._options.max_rows)
+        except NotReady as error:
+            self._refuse(str(error))
+            return
+        for served in table.models.values():
+            for loaded in served.versions.values():
+                self.journal.declare(loaded.scorer.log_schema)
+        self.table, self._plan_error = table, ""
+        self._versions.keep_only(plan.staged)
+        logger.info("serving plan %d: %s", plan.number, ", ".join(sorted(plan.routes)) or "no model yet")
+        self.report()
+
+    def _refuse(self, reason: str) -> None:
+        if reason != self._plan_error:
+            self._plan_error = reason
+            self.report()
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether to take requests: a plan is adopted, or waiting will not help and nobody else could answer."""
+        if self.table is not None:
+            return True
+        waiting = self._plan is not None and not self._versions.tried(self._plan.staged)
+        return not waiting and not self._others_serve()
+
+    def _others_serve(self) -> bool:
+        others = self.node.state(self._options.worker).parent.glob("[0-9]*.json")
+        states = (self.node.read_state(int(path.stem)) for path in others if path.stem.isdigit())
+        return any(state.plan_number is not None for state in states if state and state.pid != os.getpid())
+
+    async def keep_house(self) -> None:
+        """Once a second until cancelled: seal the journal, write state and telemetry."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            try:
+                self.tidy()
+            except OSError as error:
+                logger.error("cannot write the worker's state or telemetry: %s", error)
+
+    def tidy(self) -> None:
+        """Seal the journal if it holds anything, and write state and telemetry."""
+        if self.journal.rows:
+            self.journal.seal()
+        telemetry.save(self.node.telemetry(self._options.worker), self._samples())
+        self.report()
+
+    def finish(self) -> None:
+        """Leave nothing behind: the last shadows are asked, the journal is sealed."""
+        self.app.finish()
+        self.journal.seal()
+        self.tidy()
+
+    def report(self) -> None:
+        """Write the worker's state."""
+        errors = {f"{key.model}@{key.version}": reason for key, reason in self._versions.errors.items()}
+        if self._plan_error:
+            errors["plan"] = self._plan_error
+        state = WorkerState(
+            worker=self._options.worker,
+            pid=os.getpid(),
+            plan_number=self.table.plan.number if self.table else None,
+            prepared=tuple(sorted(self._versions.loaded)),
+            errors=errors,
+            rows=self.telemetry.journal_rows,
+            journal=self.journal.name,
+            started_at=self._started_at,
+            written_at=micros(self._clock.now()),
+        )
+        write_whole(self.node.state(self._options.worker), msgspec.json.encode(state))
+
+    def _samples(self) -> Samples:
+        worker = str(self._options.worker)
+        own = self.telemetry.samples()
+        if self.table is not None:
+            own["roadworthy_plan_number"] = telemetry.gauge(self.table.plan.number, worker=worker)
+        own["roadworthy_worker_started_seconds"] = telemetry.gauge(self._started_at / 1e6, worker=worker)
+        own["roadworthy_load_failures"] = telemetry.gauge(len(self._versions.errors), worker=worker)
+        return own
+
+    def _merged(self) -> Samples:
+        """Telemetry of the node: this worker as it is now, the others as they last wrote."""
+        mine = self.node.telemetry(self._options.worker)
+        others = [telemetry.load(path) for path in sorted(mine.parent.glob("[0-9]*.json")) if path != mine]
+        age = self.node.plan_age_seconds(self._clock.now())
+        node = {"roadworthy_plan_age_seconds": telemetry.gauge(round(age, 3))}
+        return telemetry.merged([self._samples(), *others, node])
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is replaced; None when there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size

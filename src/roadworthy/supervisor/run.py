@@ -1,0 +1,199 @@
+"""`roadworthy serve`: the process that starts the workers of one node and connects them to the rest.
+
+Not here: answering requests. When this process dies its workers drain and end; when the control database is away they
+go on with the last local plan.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roadworthy.clock import SystemClock
+from roadworthy.errors import Conflict, DefinitionError
+from roadworthy.node import NodeDirectory, WorkerState, write_whole
+from roadworthy.predictionlog.journal import Durability
+from roadworthy.settings import Settings
+from roadworthy.supervisor.binding import bind, check_exposure
+from roadworthy.supervisor.control import ControlDatabase
+from roadworthy.supervisor.crew import Crew
+from roadworthy.supervisor.following import Follower, Reporter
+from roadworthy.supervisor.repeating import Repeating
+from roadworthy.supervisor.rolling import Roller
+from roadworthy.supervisor.staging import Stager
+from roadworthy.supervisor.tokens import configured_tokens
+
+POLL_SECONDS = 0.2
+REPORT_SECONDS = 0.1
+ROLL_SECONDS = 1.0
+TEND_SECONDS = 0.1
+
+#: How long a supervisor waits for the workers of one that died to drain.
+LOCK_SECONDS = 35.0
+
+#: Handed to the workers; the same name stands in `roadworthy.serving`.
+TOKEN_DIGESTS = "ROADWORTHY_TOKEN_DIGESTS"  # noqa: S105  # the name of a variable, not a secret
+
+logger = logging.getLogger("roadworthy.supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    workers: int
+    replay_clock: bool
+    durability: Durability
+    tokens: tuple[str, ...]
+    seed: str | None
+
+
+def run(
+    settings: Settings,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    workers: int = 2,
+    replay_clock: bool = False,
+    durability: Durability = "process",
+    tokens: Sequence[str] | None = None,
+    *,
+    node: str | None = None,
+    seed: str | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; returns the exit status.
+
+    port           0 takes a free one; the address stands in the file `address` of the node's directory
+    replay_clock   every request brings its event time
+    tokens         SHA-256 digests of bearer tokens; None reads the file that ROADWORTHY_TOKENS_FILE names
+    node           name of this node, by default that of the machine; it names a directory that outlives the process
+    seed           makes prediction ids of a replay repeatable
+
+    raises  Refused for an address that others reach without tokens; NotReady when the address is taken;
+            Conflict when another supervisor runs this node; DefinitionError for wrong arguments
+    """
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s supervisor %(levelname)s %(message)s"
+    )
+    if workers < 1:
+        raise DefinitionError(f"{workers} workers cannot serve: start at least one")
+    digests = configured_tokens() if tokens is None else tuple(tokens)
+    check_exposure(host, digests)
+    directory = NodeDirectory(settings.nodes / (node or node_name()))
+    directory.create()
+    lock = _locked(directory.lock)
+    try:
+        with bind(host, port) as listening:
+            options = _Options(workers, replay_clock, durability, digests, seed)
+            return _Supervisor(settings, directory, listening, lock, options).serve()
+    finally:
+        os.close(lock)
+
+
+class _Supervisor:
+    """One node at work."""
+
+    def __init__(
+        self, settings: Settings, node: NodeDirectory, listening: socket.socket, lock: int, options: _Options
+    ) -> None:
+        self._node, self._listening = node, listening
+        for stale in (*node.state(0).parent.glob("*.json"), *node.telemetry(0).parent.glob("*.json")):
+            stale.unlink(missing_ok=True)
+        self._lifeline, self._workers_end = os.pipe()[::-1]
+        clock = SystemClock()
+        self._database = ControlDatabase(
+            settings, node.root.name, may_create=not node.plan.exists(), clock=clock
+        )
+        self._stager = Stager(node.staged)
+        follower = Follower(self._database, self._stager, node, settings.namespace, clock)
+        self._roller = Roller(node.journals, settings.log)
+        self._crew = self._make_crew(lock, options)
+        self._tasks = [
+            Repeating("control database", follower.poll, POLL_SECONDS),
+            Repeating("heartbeat", Reporter(self._database, self._states).report, REPORT_SECONDS),
+            Repeating("prediction log", self._roller.roll, ROLL_SECONDS),
+        ]
+        self._stopped = threading.Event()
+
+    def _make_crew(self, lock: int, options: _Options) -> Crew:
+        arguments = ["--node-dir", str(self._node.root), "--fd", str(self._listening.fileno())]
+        arguments += ["--parent-fd", str(self._workers_end), "--durability", options.durability]
+        if options.replay_clock:
+            arguments.append("--replay-clock")
+        if options.seed is not None:
+            arguments += ["--seed", options.seed]
+        inherited = [self._listening.fileno(), self._workers_end, lock]
+        return Crew(
+            self._node, options.workers, arguments, inherited, {TOKEN_DIGESTS: ",".join(options.tokens)}
+        )
+
+    def serve(self) -> int:
+        """Work until told to stop; then drain."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopped.set())
+        host, port = self._listening.getsockname()[:2]
+        written = f"[{host}]" if ":" in host else host
+        write_whole(self._node.address, f"http://{written}:{port}\n".encode())
+        logger.info("node %s listens on http://%s:%d", self._node.root.name, written, port)
+        for task in self._tasks:
+            task.start()
+        while not self._stopped.is_set():
+            self._crew.tend()
+            self._stopped.wait(TEND_SECONDS)
+        return self._drain()
+
+    def _drain(self) -> int:
+        logger.info("draining")
+        self._listening.close()
+        orderly = self._crew.stop()
+        for task in self._tasks:
+            task.stop(5.0)
+        for name, last in (("prediction log", self._roller.roll), ("control database", self._database.leave)):
+            Repeating(name, last, 0.0).once()
+        self._stager.close()
+        self._node.address.unlink(missing_ok=True)
+        logger.info("stopped")
+        return 0 if orderly else 1
+
+    def _states(self) -> list[WorkerState | None]:
+        """What the living workers say; a state that another process left does not count."""
+        processes = self._crew.processes
+        found = ((number, self._node.read_state(number)) for number in self._crew.numbers)
+        return [state if state and state.pid == processes.get(number) else None for number, state in found]
+
+
+def node_name() -> str:
+    """The name of this machine, as a node is named.
+
+    >>> all(letter.isalnum() or letter == "-" for letter in node_name())
+    True
+    """
+    name = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname().lower()).strip("-")
+    return name or "node"
+
+
+def _locked(path: Path) -> int:
+    """The node's lock, shared with the workers: it is free when the last of them is gone.
+
+    raises  Conflict when it does not get free
+    """
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(handle)
+                raise Conflict(
+                    f"another supervisor serves from {path.parent}: stop it, or give this one another node name"
+                ) from None
+            time.sleep(0.1)
+        else:
+            return handle

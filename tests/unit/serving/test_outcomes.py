@@ -1,0 +1,76 @@
+"""Outcomes as clients send them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from roadworthy.predictionlog.record import Outcome
+from roadworthy.serving.exchange import Rejected
+from roadworthy.serving.outcomes import read_outcomes
+
+SENT = {
+    "id": "o1",
+    "model": "delay",
+    "name": "late",
+    "value": True,
+    "event_time": "2013-07-01T10:00:00Z",
+    "unit": "UA1545",
+}
+
+
+def read(*sent: Any, limit: int = 10) -> list[Outcome]:
+    """The outcomes of a request with these."""
+    return read_outcomes(
+        msgspec.json.encode({"outcomes": sent}),
+        models={"delay"},
+        namespace="default",
+        arrival_time=7,
+        logged_at=8,
+        limit=limit,
+    )
+
+
+def test_an_outcome_keeps_both_clocks_and_reads_yes_as_one() -> None:
+    """When it happened, when it became known and when it was written are three times."""
+    (outcome,) = read(SENT)
+    assert (outcome.value, outcome.unit, outcome.prediction_id) == (1.0, "UA1545", "")
+    assert (outcome.event_time, outcome.arrival_time, outcome.logged_at) == (1_372_672_800_000_000, 7, 8)
+
+
+def test_all_faults_of_all_outcomes_are_listed_and_none_is_taken() -> None:
+    """Half a batch is never accepted."""
+    with pytest.raises(Rejected) as caught:
+        read(SENT, {**SENT, "value": "yes", "extra": 1, "event_time": "noon"}, 3, {"id": ""})
+    found = [fault.path for fault in caught.value.faults]
+    assert found == [
+        "$.outcomes[1].extra",
+        "$.outcomes[1].value",
+        "$.outcomes[1].event_time",
+        "$.outcomes[2]",
+        "$.outcomes[3].id",
+        "$.outcomes[3].model",
+        "$.outcomes[3].name",
+        "$.outcomes[3].value",
+        "$.outcomes[3].event_time",
+    ]
+
+
+def test_an_outcome_names_either_its_prediction_or_its_unit_and_a_served_model() -> None:
+    """What types cannot say is checked too, and the known models are named."""
+    with pytest.raises(Rejected) as caught:
+        read({**SENT, "prediction_id": "p1"}, {**SENT, "unit": None}, {**SENT, "model": "dealy"})
+    assert [(fault.path, fault.got) for fault in caught.value.faults] == [
+        ("$.outcomes[0]", "both"),
+        ("$.outcomes[1]", "neither"),
+        ("$.outcomes[2].model", '"dealy"'),
+    ]
+    assert "delay" in caught.value.faults[2].expected
+
+
+def test_more_outcomes_than_the_limit_are_refused() -> None:
+    """One request is bounded."""
+    with pytest.raises(Rejected, match="11 outcomes"):
+        read(*[SENT] * 11)
