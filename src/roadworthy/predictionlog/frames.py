@@ -65,6 +65,15 @@ class Seal(msgspec.Struct, frozen=True):
     next_seq: int
 
 
+def journal_name(stream: str, sequence: int) -> str:
+    """Name of a journal: `<node>-<worker>-<start>` and its number; names sort as numbers do (for 30 years of seconds).
+
+    >>> journal_name("node-0-1763690000000000", 7)
+    'node-0-1763690000000000-000000007'
+    """
+    return f"{stream}-{sequence:09d}"
+
+
 def frame(kind: int, record: object) -> bytes:
     """One record as a frame."""
     payload = _encode(record)

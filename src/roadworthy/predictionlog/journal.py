@@ -153,7 +153,7 @@ class Journal:
         return self._close() if self._fd >= 0 else None
 
     def _name(self) -> str:
-        return f"{self._node}-{self._worker}-{self._started_at}-{self._sequence:06d}"
+        return frames.journal_name(f"{self._node}-{self._worker}-{self._started_at}", self._sequence)
 
     def _schema_frame(self, digest: str) -> bytes:
         if digest not in self._schemas:

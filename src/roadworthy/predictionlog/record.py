@@ -142,7 +142,7 @@ class Outcome(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     id             unique for one fact; the same (id, revision) again is the same outcome
     model          whose predictions it is about
     name           of the outcome, such as `late`
-    value          1.0 and 0.0 for yes and no, or an amount
+    value          1.0 and 0.0 for yes and no, or an amount; NaN = withdrawn: as if it had never happened
     prediction_id  the prediction it belongs to; "" = it belongs to `unit`
     unit           the unit it belongs to; every prediction of that unit within the window gets it
     event_time     when it happened, microseconds since 1970 UTC

@@ -1,0 +1,275 @@
+"""The log as one table: Parquet of rolled journals and the tail that is still in journals, each record once.
+
+Not here: what the rows mean together (outcomes joins labels; monitors judge). Journals are looked at before manifests:
+a journal that is rolled in between is then read from Parquet, and never twice or not at all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from roadworthy.clock import micros
+from roadworthy.errors import Conflict, UnknownName
+from roadworthy.predictionlog.columns import (
+    OUTCOME_SCHEMA,
+    TIME,
+    outcome_table,
+    prediction_schema,
+    prediction_table,
+)
+from roadworthy.predictionlog.contents import JournalContents
+from roadworthy.predictionlog.journal import journals_in, read_journal
+from roadworthy.predictionlog.partitions import (
+    day_of,
+    files_of_days,
+    manifest_path,
+    model_directory,
+    schema_of,
+    values_of,
+)
+from roadworthy.predictionlog.record import LogSchema, Prediction
+from roadworthy.settings import DEFAULT_NAMESPACE
+
+_PREDICTION_ORDER = ("event_time", "unit", "version", "role", "logged_at", "journal", "journal_seq")
+_PREDICTION_KEY = ("request_id", "id", "row", "version", "role")
+_OUTCOME_ORDER = ("event_time", "id", "revision", "logged_at", "journal", "journal_seq")
+_OUTCOME_KEY = ("id", "revision")
+
+
+class PredictionLog:
+    """Questions to the log in `log` and to the journals that lie in the directories `journals`.
+
+    Reading never changes anything and needs no lock; workers may append and a supervisor may roll meanwhile.
+    """
+
+    def __init__(self, log: Path, journals: Sequence[Path] = ()) -> None:
+        self.log = log
+        self.journals = tuple(journals)
+
+    def predictions(
+        self,
+        model: str,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        versions: Collection[int] | None = None,
+        roles: Collection[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Predictions with event time in [start, end), one row each, sorted by (event_time, unit, version, role).
+
+        columns   only these, in that order; None for all: those of every prediction, then `in_<input>`,
+                  `ctx_<context>`, `enc_<encoded>` and, where any was sampled, `clean_<input>`; what a schema does not
+                  have is null
+        Of a request that was repeated under its id the first answer is kept: first in the order above, then by
+        `logged_at`. `output` is the number of a model with one; NaN is what a model said, null is that it said nothing.
+
+        raises UnknownName for a column that no row has, CorruptArtifact for a damaged file
+        """
+        span = _Span(start, end)
+        tail = self._tail()
+        home = model_directory(self.log, "predictions", namespace, model)
+        needed = None if columns is None else {*columns, *_PREDICTION_ORDER, *_PREDICTION_KEY}
+        tables = []
+        digests = {
+            *values_of(home, "schema"),
+            *(digest for _, contents in tail for digest in contents.schemas),
+        }
+        for digest in sorted(digests):
+            parts = self._rolled_predictions(home, digest, span, needed)
+            for journal, contents in tail:
+                if digest in contents.schemas:
+                    records = [
+                        record
+                        for record in contents.predictions
+                        if record.schema == digest
+                        and record.model == model
+                        and record.namespace == namespace
+                        and span.holds(record.event_time)
+                    ]
+                    if records:
+                        parts.append(_whole(contents.schemas[digest], journal, records))
+            tables += [_with_constant(_narrowed(part, needed), "schema", digest) for part in parts]
+        keep: list[tuple[str, Collection[Any] | None]] = [("version", versions), ("role", roles)]
+        kept = [table for table in (_selected(table, span, keep) for table in tables) if table.num_rows]
+        if not kept:
+            kept = [_with_constant(prediction_schema(None).empty_table(), "schema", "")]
+        table = _first_of_each(_sorted(_united(kept), _PREDICTION_ORDER), _PREDICTION_KEY)
+        table = _with_constant(_with_constant(table, "model", model), "namespace", namespace)
+        return _arranged(table, columns, f"predictions of {model}")
+
+    def outcomes(
+        self,
+        model: str,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        names: Collection[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> pa.Table:
+        """Outcomes with event time in [start, end), every revision once, sorted by (event_time, id, revision)."""
+        span = _Span(start, end)
+        tail = self._tail()
+        home = model_directory(self.log, "outcomes", namespace, model)
+        files = list(files_of_days(self.log, home, span.first_day, span.last_day))
+        tables = [_read(files, OUTCOME_SCHEMA, None)] if files else []
+        for journal, contents in tail:
+            records = [
+                record
+                for record in contents.outcomes
+                if record.model == model and record.namespace == namespace and span.holds(record.event_time)
+            ]
+            tables += [outcome_table(journal, records)] if records else []
+        table = _united(
+            [_selected(table, span, [("name", names)]) for table in tables] or [OUTCOME_SCHEMA.empty_table()]
+        )
+        table = _first_of_each(_sorted(table, _OUTCOME_ORDER), _OUTCOME_KEY)
+        return _with_constant(_with_constant(table, "model", model), "namespace", namespace)
+
+    def _tail(self) -> list[tuple[str, JournalContents]]:
+        """Contents of the journals that are not rolled, as of one look."""
+        found = []
+        for path in journals_in(self.journals):
+            with suppress(FileNotFoundError):  # rolled since it was listed: its manifest exists now
+                found.append((path.stem, read_journal(path)))
+        return [(name, contents) for name, contents in found if not manifest_path(self.log, name).exists()]
+
+    def _rolled_predictions(
+        self, home: Path, digest: str, span: _Span, needed: set[str] | None
+    ) -> list[pa.Table]:
+        files = list(files_of_days(self.log, home / f"schema={digest}", span.first_day, span.last_day))
+        return [_read(files, prediction_schema(schema_of(self.log, digest)), needed)] if files else []
+
+
+class _Span:
+    """A half-open interval of event time, in microseconds and in days."""
+
+    def __init__(self, start: datetime | None, end: datetime | None) -> None:
+        self.start = None if start is None else micros(start)
+        self.end = None if end is None else micros(end)
+        self.first_day = None if self.start is None else day_of(self.start)
+        self.last_day = None if self.end is None else day_of(self.end - 1)
+
+    def holds(self, event_time: int) -> bool:
+        return (self.start is None or self.start <= event_time) and (
+            self.end is None or event_time < self.end
+        )
+
+
+def _whole(schema: LogSchema, journal: str, records: list[Prediction]) -> pa.Table:
+    """A table of the tail with every column that a rolled file is read with."""
+    table, _ = prediction_table(schema, journal, records)
+    for field in prediction_schema(schema):
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table
+
+
+def _read(files: Sequence[Path], schema: pa.Schema, needed: set[str] | None) -> pa.Table:
+    names = [name for name in schema.names if needed is None or name in needed]
+    return ds.dataset([str(file) for file in files], schema=schema, format="parquet").to_table(columns=names)
+
+
+def _narrowed(table: pa.Table, needed: set[str] | None) -> pa.Table:
+    return table if needed is None else table.select([name for name in table.column_names if name in needed])
+
+
+def _with_constant(table: pa.Table, name: str, value: str) -> pa.Table:
+    return table.append_column(name, pa.repeat(pa.scalar(value), table.num_rows))
+
+
+def _selected(table: pa.Table, span: _Span, keep: Sequence[tuple[str, Collection[Any] | None]]) -> pa.Table:
+    masks = []
+    if span.start is not None:
+        masks.append(pc.greater_equal(table.column("event_time"), pa.scalar(span.start, TIME)))
+    if span.end is not None:
+        masks.append(pc.less(table.column("event_time"), pa.scalar(span.end, TIME)))
+    for name, values in keep:
+        if values is not None:
+            column = table.column(name)
+            masks.append(pc.is_in(column, value_set=pa.array(list(values), type=column.type)))
+    for mask in masks:
+        if not pc.all(mask).as_py():
+            chosen = masks[0]
+            for other in masks[1:]:
+                chosen = pc.and_(chosen, other)
+            return table.filter(chosen)
+    return table
+
+
+def _united(tables: Sequence[pa.Table]) -> pa.Table:
+    """All rows, columns matched by name; one whose kind changed between schemas becomes text."""
+    kinds: dict[str, set[pa.DataType]] = defaultdict(set)
+    for table in tables:
+        for field in table.schema:
+            kinds[field.name].add(field.type)
+    for name in [name for name, found in kinds.items() if len(found) > 1]:
+        tables = [_as_text(table, name) if name in table.column_names else table for table in tables]
+    table = pa.concat_tables(tables, promote_options="default")
+    order: list[Callable[[str], bool]] = [
+        lambda name: not name.startswith(("in_", "ctx_", "unit_", "enc_", "clean_")),
+        lambda name: name.startswith("in_"),
+        lambda name: name.startswith(("ctx_", "unit_")),
+        lambda name: name.startswith("enc_"),
+        lambda name: name.startswith("clean_"),
+    ]
+    return table.select([name for belongs in order for name in table.column_names if belongs(name)])
+
+
+def _as_text(table: pa.Table, name: str) -> pa.Table:
+    place, column = table.column_names.index(name), table.column(name)
+    if pa.types.is_list(column.type):
+        raise Conflict(
+            f"column {name} is a list in one schema and a single value in another: read their versions one by one "
+            "(versions=...), or leave the column out (columns=...)"
+        )
+    return table.set_column(place, name, column.cast(pa.string()))
+
+
+def _sorted(table: pa.Table, order: Sequence[str]) -> pa.Table:
+    """The table in that order; a table that has it already, as a day usually does, is not copied."""
+    indices = pc.sort_indices(table, [(name, "ascending") for name in order]).to_numpy()
+    return table if bool((indices[1:] > indices[:-1]).all()) else table.take(pa.array(indices))
+
+
+def _first_of_each(table: pa.Table, key: Sequence[str]) -> pa.Table:
+    """The first row of each key; a prediction without a request id is known by its own."""
+    columns = {name: table.column(name) for name in key}
+    if "request_id" in columns:
+        own, request = columns.pop("id"), columns.pop("request_id")
+        columns["request"] = pc.if_else(pc.equal(request, ""), own, request)
+    keys = pa.table({**columns, "place": pa.array(np.arange(table.num_rows))})
+    first = keys.group_by(list(columns), use_threads=False).aggregate([("place", "min")]).column("place_min")
+    if len(first) == table.num_rows:
+        return table
+    return table.take(pa.array(np.sort(first.to_numpy())))
+
+
+def _arranged(table: pa.Table, columns: Sequence[str] | None, subject: str) -> pa.Table:
+    if columns is None:
+        unsampled = [
+            name
+            for name in table.column_names
+            if name.startswith("clean_") and table.column(name).null_count == table.num_rows
+        ]
+        return table.drop_columns(unsampled)
+    unknown = sorted(set(columns) - set(table.column_names))
+    if unknown and table.num_rows:
+        raise UnknownName(
+            f"{subject} have no column {', '.join(unknown)}: inputs are `in_<input>`, context `ctx_<context>`, encoded "
+            f"columns `enc_<name>`; there are {', '.join(sorted(table.column_names))}"
+        )
+    for name in unknown:
+        table = table.append_column(name, pa.nulls(0))
+    return table.select(list(columns))

@@ -1,0 +1,189 @@
+"""Turns sealed journals into Parquet, in steps that may be interrupted anywhere and repeated any number of times.
+
+Not here: when to roll and which workers are dead (supervisor), compaction of small files.
+Order of steps: Parquet files under final names, then the manifest, then the journal is deleted. Names follow from the
+journal alone, so doing it again writes the same files; until the manifest exists, readers use the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from roadworthy.errors import Conflict, CorruptArtifact, NotReady, Refused
+from roadworthy.predictionlog.columns import outcome_table, prediction_table
+from roadworthy.predictionlog.journal import JournalContents, adopt, read_journal
+from roadworthy.predictionlog.partitions import (
+    Dataset,
+    Manifest,
+    RolledFile,
+    day_of,
+    manifest_of,
+    manifest_path,
+    model_directory,
+    schema_path,
+)
+from roadworthy.predictionlog.record import FORMAT, LogSchema, Outcome, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """What a call of `roll` did.
+
+    manifests   of the journals that are now part of the log
+    refused     journals that were left where they are, with the reason
+    """
+
+    manifests: tuple[Manifest, ...]
+    refused: tuple[tuple[Path, str], ...]
+
+
+def roll(journals: Sequence[Path], log: Path) -> Rolled:
+    """Move journals into the log; an open one only if no process holds its lock any more.
+
+    A journal that is damaged, alive, or already rolled with other content is left alone and named in `refused`, so that
+    it does not keep the others from being rolled.
+
+    raises NotReady when the log's disk is full or broken; every journal is still there or completely rolled then
+    """
+    manifests, refused = [], []
+    for path in journals:
+        try:
+            manifest = _roll_one(path, log)
+        except (CorruptArtifact, Conflict, Refused, NotReady) as error:
+            refused.append((path, str(error)))
+        except OSError as error:
+            raise NotReady(
+                f"journal {path} could not be rolled into {log}: {error}. It is kept; make room, then roll again"
+            ) from error
+        else:
+            manifests += [manifest] if manifest is not None else []
+    return Rolled(tuple(manifests), tuple(refused))
+
+
+def missing_numbers(contents: JournalContents) -> tuple[tuple[int, int], ...]:
+    """[first, last] of every stretch of `journal_seq` that a journal should hold and does not."""
+    if contents.header is None:
+        return ()
+    numbers = [record.journal_seq for record in contents.predictions]
+    numbers += [record.journal_seq for record in contents.outcomes]
+    expected, missing = contents.header.first_seq, []
+    for number in (*sorted(numbers), contents.next_seq):
+        if number > expected:
+            missing.append((expected, number - 1))
+        expected = max(expected, number + 1)
+    return tuple(missing)
+
+
+def _roll_one(path: Path, log: Path) -> Manifest | None:
+    """None when another process rolled it in the meantime."""
+    name = path.stem
+    done = manifest_of(log, name)
+    try:
+        path = adopt(path)
+        size = path.stat().st_size
+        if done is None:
+            done = _publish(read_journal(path), name, size, log)
+        elif done.bytes != size:
+            raise Conflict(
+                f"journal {path} has {size} bytes, but one of that name with {done.bytes} bytes was rolled into {log}: "
+                "two workers used one name. Rename this one, then roll it"
+            )
+    except FileNotFoundError:
+        if done is None and not manifest_path(log, name).exists():
+            raise CorruptArtifact(f"journal {path} is gone and was not rolled into {log}") from None
+        return None
+    path.unlink(missing_ok=True)
+    return done
+
+
+def _publish(contents: JournalContents, journal: str, size: int, log: Path) -> Manifest:
+    for schema in contents.schemas.values():
+        _keep_schema(schema, log)
+    files, misfits = _write_predictions(contents, journal, log)
+    files += _write_outcomes(contents, journal, log)
+    manifest = Manifest(
+        journal=journal,
+        bytes=size,
+        first_seq=contents.header.first_seq if contents.header else 0,
+        next_seq=contents.next_seq,
+        missing=missing_numbers(contents),
+        torn=contents.torn,
+        sealed=contents.sealed,
+        predictions=len(contents.predictions),
+        outcomes=len(contents.outcomes),
+        misfits=misfits,
+        files=tuple(files),
+    )
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    _replace(manifest_path(log, journal), lambda temporary: temporary.write_bytes(text))
+    return manifest
+
+
+def _write_predictions(contents: JournalContents, journal: str, log: Path) -> tuple[list[RolledFile], int]:
+    groups: dict[tuple[str, str, str, str], list[Prediction]] = defaultdict(list)
+    for record in contents.predictions:
+        groups[record.namespace, record.model, record.schema, day_of(record.event_time)].append(record)
+    files, misfits = [], 0
+    for (namespace, model, digest, day), records in sorted(groups.items()):
+        table, missed = prediction_table(contents.schemas[digest], journal, records)
+        below = f"schema={digest}/date={day}"
+        files.append(_write(table, "predictions", namespace, model, below, journal, log))
+        misfits += missed
+    return files, misfits
+
+
+def _write_outcomes(contents: JournalContents, journal: str, log: Path) -> list[RolledFile]:
+    groups: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
+    for record in contents.outcomes:
+        groups[record.namespace, record.model, day_of(record.event_time)].append(record)
+    return [
+        _write(outcome_table(journal, records), "outcomes", namespace, model, f"date={day}", journal, log)
+        for (namespace, model, day), records in sorted(groups.items())
+    ]
+
+
+def _write(
+    table: pa.Table, dataset: Dataset, namespace: str, model: str, below: str, journal: str, log: Path
+) -> RolledFile:
+    path = model_directory(log, dataset, namespace, model) / below / f"{journal}.parquet"
+    table = table.replace_schema_metadata({"roadworthy.format": str(FORMAT)})
+    _replace(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    return RolledFile(path.relative_to(log).as_posix(), table.num_rows)
+
+
+def _keep_schema(schema: LogSchema, log: Path) -> None:
+    path = schema_path(log, schema.digest)
+    if not path.exists():
+        text = msgspec.json.format(msgspec.json.encode(schema), indent=1)
+        _replace(path, lambda temporary: temporary.write_bytes(text))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Publish a file by atomic rename, on the disk before the journal it came from may go."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        write(temporary)
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""Tests of the prediction log, one file a module."""
