@@ -56,7 +56,9 @@ def outcome(
     2
     """
     if absent not in ("negative", "unknown"):
-        raise DefinitionError(f"outcome {name!r}: absent={absent!r} is not understood: write 'negative' or 'unknown'")
+        raise DefinitionError(
+            f"outcome {name!r}: absent={absent!r} is not understood: write 'negative' or 'unknown'"
+        )
     if attribute not in ("first", "last", "all"):
         raise DefinitionError(f"outcome {name!r}: attribute={attribute!r} must be 'first', 'last' or 'all'")
     return Outcome(name, TimeExpression.parse(known_at), parse_duration(window), absent, attribute)
@@ -113,7 +115,9 @@ class Model:
                 f"model {self.name}: slices {', '.join(strange)} are neither inputs nor context: add them to context"
             )
         if self.outcome.name in {*self.input_columns(), *self.context}:
-            raise DefinitionError(f"model {self.name}: the outcome {self.outcome.name!r} cannot be an input or context")
+            raise DefinitionError(
+                f"model {self.name}: the outcome {self.outcome.name!r} cannot be an input or context"
+            )
 
     def joins(self) -> tuple[Join, ...]:
         """The inputs that come from other tables, as known when the question is asked, in order of use."""
@@ -129,7 +133,9 @@ class Model:
         joined = {join.column for join in self.joins()}
         own = [name for name in self.input_columns() if name not in joined]
         keys = [key for join in self.joins() for key in join.source.key]
-        return tuple(dict.fromkeys([*own, *self.context, self.unit, *keys, TimeExpression.parse(self.asked_at).column]))
+        return tuple(
+            dict.fromkeys([*own, *self.context, self.unit, *keys, TimeExpression.parse(self.asked_at).column])
+        )
 
     def parsed_limits(self) -> dict[str, Limit]:
         """The limits as values."""
@@ -148,7 +154,7 @@ class Definition:
         """The model of that name, or the only one; UnknownName lists what there is."""
         if name is None and len(self.models) == 1:
             return next(iter(self.models.values()))
-        if name in self.models:
+        if name is not None and name in self.models:
             return self.models[name]
         known = ", ".join(sorted(self.models)) or "none"
         wanted = "name one of them" if name is None else f"there is no model {name!r}"
@@ -166,7 +172,9 @@ def load_definition(path: str | Path) -> Definition:
     module, sources = load_user_module(file)
     models = {value.name: value for value in vars(module).values() if isinstance(value, Model)}
     if not models:
-        raise DefinitionError(f"{path} defines no model: assign roadworthy.Model(...) to a name at its top level")
+        raise DefinitionError(
+            f"{path} defines no model: assign roadworthy.Model(...) to a name at its top level"
+        )
     digest = hashlib.sha256()
     for source in sorted(sources):
         digest.update(source.name.encode() + b"\0" + hashlib.sha256(source.read_bytes()).digest())
@@ -188,7 +196,11 @@ def load_user_module(file: Path) -> tuple[ModuleType, frozenset[Path]]:
         except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
             raise DefinitionError(f"{file} could not be read: {type(error).__name__}: {error}") from error
         finally:
-            siblings = {added: sys.modules.pop(added) for added in set(sys.modules) - before if _is_in(added, file.parent)}
+            siblings = {
+                added: sys.modules.pop(added)
+                for added in set(sys.modules) - before
+                if _is_in(added, file.parent)
+            }
     files = {Path(found.__file__).resolve() for found in siblings.values() if found.__file__}
     return module, frozenset(files | {file})
 

@@ -60,6 +60,11 @@ class Settings:
         return self.root / "artifacts"
 
     @property
+    def evidence(self) -> Path:
+        """What versions were trained and gated on: manifests of keys and held-out rows, named by artifact digest."""
+        return self.root / "evidence"
+
+    @property
     def log(self) -> Path:
         """Rolled predictions and outcomes as Parquet."""
         return self.root / "log"

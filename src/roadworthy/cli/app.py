@@ -1,0 +1,60 @@
+"""The application: global options, the list of commands, and errors as sentences."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from roadworthy.cli import build, look, operate
+from roadworthy.cli.output import JSON, Options, error_text
+from roadworthy.errors import Refused, RoadworthyError
+
+app = typer.Typer(
+    name="roadworthy",
+    help="Runs machine-learning models in production and keeps them fit to be there.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+#: Exit statuses a script can rely on.
+FAILED, REFUSED = 1, 3
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Directory that holds everything (ROADWORTHY_WORKSPACE, .roadworthy).")
+    ] = None,
+    namespace: Annotated[str | None, typer.Option(help="First part of every key (ROADWORTHY_NAMESPACE, default).")] = None,
+) -> None:
+    """Runs machine-learning models in production and keeps them fit to be there."""
+    context.obj = Options(workspace, namespace)
+
+
+for module in (build, operate, look):
+    for command in module.COMMANDS:
+        app.command()(command)
+
+
+def run() -> None:
+    """Run the command line; exit 0 = done, 1 = it could not be done, 2 = wrong usage, 3 = a guard refused it."""
+    try:
+        status = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except RoadworthyError as error:
+        sys.stderr.write(error_text(error, as_json=JSON in sys.argv))
+        sys.exit(REFUSED if isinstance(error, Refused) else FAILED)
+    except BrokenPipeError:
+        sys.exit(FAILED)
+    sys.exit(status if isinstance(status, int) else 0)

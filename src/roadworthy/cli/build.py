@@ -1,0 +1,98 @@
+"""Commands that make a version: ingest, train, gate, score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roadworthy.cli.output import AsJson, Options, show, table
+
+ModelFile = Annotated[Path, typer.Argument(help="Python file that defines the model.", show_default=False)]
+Reference = Annotated[str, typer.Argument(help="A version, such as flight-delay@2.", show_default=False)]
+Which = Annotated[str | None, typer.Option("--model", help="Which model of the file, if it defines several.")]
+
+
+def ingest(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Python file that declares tables with their loaders.", show_default=False)],
+    only: Annotated[str, typer.Option(help="Names of tables, separated by commas; all by default.")] = "",
+    batch: Annotated[str, typer.Option(help="Name of the batch; the same name again changes nothing.")] = "initial",
+    as_json: AsJson = False,
+) -> None:
+    """Check tables against their schema and store them; a faulty batch is set aside whole."""
+    from roadworthy.jobs.ingest import ingest_file
+
+    options: Options = context.obj
+    done = ingest_file(options.settings(), file, only=[name for name in only.split(",") if name], batch=batch)
+    rows = [(item.table, item.rows, item.fingerprint, "already there" if item.unchanged else "new") for item in done]
+    show(done, table(("table", "rows", "fingerprint", ""), rows), as_json=as_json)
+
+
+def train(
+    context: typer.Context,
+    file: ModelFile,
+    which: Which = None,
+    until: Annotated[str | None, typer.Option(help="Use what was known before this time; now by default.")] = None,
+    since: Annotated[str | None, typer.Option(help="Use questions asked from this time on.")] = None,
+    holdout: Annotated[str, typer.Option(help="The last stretch is kept for the gate.")] = "28d",
+    as_json: AsJson = False,
+) -> None:
+    """Fit a model on history as known then, and register the version."""
+    from roadworthy.cli.progress import progress
+    from roadworthy.clock import parse_duration, parse_instant
+    from roadworthy.jobs.train import train as run
+
+    options: Options = context.obj
+    with progress(as_json) as report:
+        trained = run(
+            options.stores(),
+            file,
+            model=which,
+            until=parse_instant(until) if until else None,
+            since=parse_instant(since) if since else None,
+            holdout=parse_duration(holdout),
+            progress=report,
+        )
+    show(trained, trained.sentences(), as_json=as_json)
+
+
+def gate(
+    context: typer.Context,
+    reference: Reference,
+    approve_first: Annotated[
+        str, typer.Option("--approve-first", help="Reason why a first release may go without a champion to compare with.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Judge a version before it gets any traffic; exits with 3 when it may not advance."""
+    from roadworthy.cli.progress import progress
+    from roadworthy.gate.terminal import render
+    from roadworthy.jobs.gate import gate as run
+
+    options: Options = context.obj
+    with progress(as_json) as report:
+        judged = run(options.stores(), reference, approve_first=approve_first, progress=report)
+    show(judged.report, [render(judged.report), f"Full report: {judged.page}"], as_json=as_json)
+    if judged.report.decision.ruling != "pass":
+        raise typer.Exit(3)
+
+
+def score(
+    context: typer.Context,
+    reference: Reference,
+    file: Annotated[Path, typer.Argument(help="CSV, JSON lines or Parquet with the columns of a request.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Parquet or CSV; FILE.scored.parquet by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a table through the same code that answers requests; nothing is logged."""
+    from roadworthy.jobs.score import score_file
+
+    options: Options = context.obj
+    done = score_file(options.stores(), reference, file, output)
+    show(done, f"{done.rows:,} rows scored by {done.version} into {done.output}; mean {done.mean:.4f}", as_json=as_json)
+
+
+COMMANDS = (ingest, train, gate, score)
+

@@ -1,0 +1,136 @@
+"""Commands that ask the log: monitor, log, trace, compare, report; and replay, which fills it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from roadworthy.cli.build import ModelFile, Which
+from roadworthy.cli.operate import ModelName
+from roadworthy.cli.output import AsJson, Options, show, table
+
+Start = Annotated[str | None, typer.Option("--from", help="From this time on.")]
+End = Annotated[str | None, typer.Option("--to", help="Before this time.")]
+
+
+def monitor(
+    context: typer.Context,
+    model: ModelName,
+    as_of: Annotated[str | None, typer.Option(help="Judge what was known at this time; now by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the days of the log that are not judged yet; open and close alarms."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.monitor import monitor as run
+
+    options: Options = context.obj
+    seen = run(options.stores(), model, as_of=parse_instant(as_of) if as_of else None)
+    rows = [(item.check, item.subject, item.ruling, item.measured, item.limit, item.n) for item in seen.verdicts]
+    columns = ("check", "subject", "ruling", "measured", "limit", "n")
+    show(seen, [table(columns, rows), *seen.sentences()], as_json=as_json)
+
+
+def log(
+    context: typer.Context,
+    model: ModelName,
+    start: Start = None,
+    end: End = None,
+    limit: Annotated[int, typer.Option(help="Newest rows to show.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show predictions as they were logged, the newest last, with the outcome where it is known."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.log import newest
+
+    options: Options = context.obj
+    rows = newest(
+        options.stores(), model,
+        start=parse_instant(start) if start else None, end=parse_instant(end) if end else None, limit=limit,
+    )  # fmt: skip
+    columns = ("event_time", "id", "unit", "version", "role", "status", "output", "label")
+    show(rows, table(columns, [[row[name] for name in columns] for row in rows]), as_json=as_json)
+
+
+def trace(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="Identifier of a prediction, or MODEL:KEY of a row of its history.")],
+    as_json: AsJson = False,
+) -> None:
+    """From a prediction to its version, run and training rows; from a row to the versions trained on it."""
+    from roadworthy.jobs.trace import trace as run
+
+    options: Options = context.obj
+    found = run(options.stores(), what)
+    show(found, found.sentences(), as_json=as_json)
+
+
+def compare(
+    context: typer.Context,
+    model: ModelName,
+    old: Annotated[int, typer.Argument(help="Version to compare with.")],
+    new: Annotated[int, typer.Argument(help="Version to compare.")],
+    start: Start = None,
+    end: End = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score the same logged requests with two versions and compare them where outcomes are known, by month."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.compare import COLUMNS
+    from roadworthy.jobs.compare import compare as run
+
+    options: Options = context.obj
+    found = run(
+        options.stores(), model, old, new,
+        start=parse_instant(start) if start else None, end=parse_instant(end) if end else None,
+    )  # fmt: skip
+    show(found, table(COLUMNS, [row.cells() for row in found]), as_json=as_json)
+
+
+def report(context: typer.Context, model: ModelName, as_json: AsJson = False) -> None:
+    """Write one HTML page with the life of a model: versions, outcomes, calibration, drift, alarms, ledger."""
+    from roadworthy.jobs.report import report as run
+
+    options: Options = context.obj
+    page = run(options.stores(), model)
+    show({"page": str(page)}, f"Report: {page}", as_json=as_json)
+
+
+def replay(
+    context: typer.Context,
+    file: ModelFile,
+    start: Annotated[str, typer.Option("--from", help="Replay questions asked from this time on.")],
+    end: Annotated[str, typer.Option("--to", help="Replay questions asked before this time.")],
+    which: Which = None,
+    url: Annotated[str, typer.Option(help="A server started with --replay-clock.")] = "http://127.0.0.1:8080",
+    as_json: AsJson = False,
+) -> None:
+    """Send history to a running server in time order, outcomes as they land, guards and monitors in between."""
+    from roadworthy.cli.progress import progress
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.replay import replay_file
+
+    options: Options = context.obj
+    with progress(as_json) as advance:
+        done = replay_file(
+            options.stores(), file, model=which, start=parse_instant(start), end=parse_instant(end), url=url, progress=advance
+        )
+    show(done, f"{done.rows:,} predictions and {done.outcomes:,} outcomes in {done.requests:,} requests", as_json=as_json)
+
+
+def tick(
+    context: typer.Context,
+    as_of: Annotated[str | None, typer.Option(help="Run what is due at this time; now by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run what is due once: hard guards, monitors. For cron and schedulers; running it twice changes nothing."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.tick import tick as run
+
+    options: Options = context.obj
+    done = run(options.stores(), parse_instant(as_of) if as_of else None)
+    show(done, done.sentences() or "nothing was due", as_json=as_json)
+
+
+COMMANDS = (monitor, tick, log, trace, compare, report, replay)
+

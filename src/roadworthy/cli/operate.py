@@ -1,0 +1,132 @@
+"""Commands that change or run what serves: serve, controller, release, rollback; and what served when."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from roadworthy.cli.build import Reference
+from roadworthy.cli.output import AsJson, Options, show, table
+from roadworthy.errors import DefinitionError
+
+ModelName = Annotated[str, typer.Argument(help="Name of a model.", show_default=False)]
+Reason = Annotated[str, typer.Option(help="Why; stands in the ledger.")]
+Actor = Annotated[str, typer.Option(envvar="USER", help="Who; stands in the ledger.")]
+EventTime = Annotated[str | None, typer.Option("--event-time", help="Virtual time of a replay; now by default.")]
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Any other address than loopback needs tokens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8080,
+    workers: Annotated[int, typer.Option(help="Worker processes.")] = 2,
+    replay_clock: Annotated[bool, typer.Option("--replay-clock", help="Requests bring their virtual time.")] = False,
+    durability: Annotated[str, typer.Option(help="process: survives kill -9; disk: survives power loss.")] = "process",
+    node: Annotated[str, typer.Option(help="Name of this node.")] = "local",
+) -> None:
+    """Answer predictions over HTTP: a supervisor and its workers, until stopped."""
+    import sys
+
+    from roadworthy.jobs.processes import replace_with_supervisor
+
+    options: Options = context.obj
+    if durability not in ("process", "disk"):
+        raise DefinitionError(f"durability {durability!r} is not known: choose process or disk")
+    sys.stdout.flush()
+    replace_with_supervisor(
+        options.settings(), host=host, port=port, workers=workers, replay_clock=replay_clock, durability=durability, node=node
+    )
+
+
+def controller(
+    context: typer.Context,
+    replay: Annotated[bool, typer.Option("--replay", help="Beat when told to on standard input, in virtual time.")] = False,
+) -> None:
+    """Watch the log and act: hard guards every second, monitors once a day, until stopped."""
+    from roadworthy.jobs.processes import replace_with_controller
+
+    options: Options = context.obj
+    replace_with_controller(options.settings(), replay=replay)
+
+
+def release(
+    context: typer.Context,
+    reference: Reference,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Ask it everything, answer nobody with it.")] = False,
+    canary: Annotated[str, typer.Option(help="Share of units it answers, such as 5%.")] = "",
+    promote: Annotated[bool, typer.Option("--promote", help="It becomes champion.")] = False,
+    force: Annotated[str, typer.Option(help="Reason for releasing what the gate did not pass.")] = "",
+    reason: Reason = "",
+    actor: Actor = "unknown",
+    event_time: EventTime = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a gated version traffic: as shadow, as canary, or as champion."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.release import parse_share
+    from roadworthy.jobs.release import release as run
+
+    options: Options = context.obj
+    if shadow + bool(canary) + promote != 1:
+        raise DefinitionError("say how to release it: one of --shadow, --canary 5%, --promote")
+    done = run(
+        options.stores(), reference, how="shadow" if shadow else "canary" if canary else "promote",
+        share=parse_share(canary) if canary else 0.0, force=force, reason=reason, actor=actor,
+        event_time=parse_instant(event_time) if event_time else None,
+    )  # fmt: skip
+    show(done, done.sentence, as_json=as_json)
+
+
+def rollback(
+    context: typer.Context,
+    model: ModelName,
+    to: Annotated[int | None, typer.Option(help="Version to return to; only the standby is loaded and checked.")] = None,
+    reason: Reason = "",
+    actor: Actor = "unknown",
+    event_time: EventTime = None,
+    as_json: AsJson = False,
+) -> None:
+    """Return to the version before, at once, and bar the one that is left."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.release import rollback as run
+
+    options: Options = context.obj
+    at = parse_instant(event_time) if event_time else None
+    done = run(options.stores(), model, to=to, reason=reason, actor=actor, event_time=at)
+    show(done, done.sentence, as_json=as_json)
+
+
+def versions(context: typer.Context, model: ModelName, as_json: AsJson = False) -> None:
+    """List the versions of a model: what they were trained on, what the gate said, what serves."""
+    from roadworthy.jobs.history import list_versions
+
+    options: Options = context.obj
+    found = list_versions(options.stores(), model)
+    columns = ("version", "trained on", "rows", "AUC", "gate", "serves", "digest")
+    rows = [(item.version, item.period, item.rows, item.auc, item.gate, item.serves, item.digest[:12]) for item in found]
+    show(found, table(columns, rows), as_json=as_json)
+
+
+def history(
+    context: typer.Context,
+    model: ModelName,
+    at: Annotated[str | None, typer.Option("--at", help="What served at this time?")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the ledger of a model, or what served at a time."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.history import ledger, serving_at
+
+    options: Options = context.obj
+    if at is not None:
+        answer = serving_at(options.stores(), model, parse_instant(at))
+        show(answer, answer.sentence, as_json=as_json)
+        return
+    entries = ledger(options.stores(), model)
+    columns = ("event time", "action", "version", "by", "reason")
+    rows = [(item.event_time, item.action, item.version, item.actor, item.reason) for item in entries]
+    show(entries, table(columns, rows), as_json=as_json)
+
+
+COMMANDS = (serve, controller, release, rollback, versions, history)

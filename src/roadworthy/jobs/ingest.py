@@ -1,0 +1,38 @@
+"""Ingests the tables that a user's file declares: checked against their schema, stored whole or set aside whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from roadworthy.data.schema import TableSchema
+from roadworthy.data.tables import Ingested, ingest
+from roadworthy.errors import DefinitionError, UnknownName
+from roadworthy.model import load_user_module
+from roadworthy.settings import Settings
+
+
+def ingest_file(settings: Settings, path: str | Path, *, only: Sequence[str] = (), batch: str = "initial") -> list[Ingested]:
+    """Load every table the file declares with a `load` function, and ingest it.
+
+    only     names of tables; all of them when empty
+    batch    name of the batch; the same name with the same rows again changes nothing
+    raises   SchemaError for the first table with faults; tables before it stay ingested, this one not at all
+    """
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise DefinitionError(f"there is no file {path}: give the Python file that declares the tables")
+    module, _ = load_user_module(file)
+    declared = {value.name: value for value in vars(module).values() if isinstance(value, TableSchema) and value.load}
+    unknown = sorted(set(only) - set(declared))
+    if unknown or not declared:
+        known = ", ".join(declared) or "none: declare roadworthy.table(..., load=function)"
+        raise UnknownName(f"{path} has no tables {', '.join(unknown) or 'to load'}; it declares {known}")
+    chosen = [schema for name, schema in declared.items() if not only or name in only]
+    return [_ingest_one(settings, schema, batch) for schema in chosen]
+
+
+def _ingest_one(settings: Settings, schema: TableSchema, batch: str) -> Ingested:
+    if schema.load is None:
+        raise DefinitionError(f"table {schema.name!r} has no load function: declare roadworthy.table(..., load=function)")
+    return ingest(settings.tables, settings.quarantine, schema, schema.load(), batch)

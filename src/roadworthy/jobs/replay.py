@@ -1,0 +1,147 @@
+"""Replays history against a running server, in time order and in virtual time: questions, then outcomes as they land.
+
+Discrete-event: traffic waits while a tick runs, so two runs decide the same, whatever the speed of the machine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from roadworthy.clock import instant, micros
+from roadworthy.jobs.questions import NEVER, Questions
+from roadworthy.jobs.sender import Post, Sender
+from roadworthy.model import Model
+
+_HOUR = 3_600_000_000
+
+#: Runs what is due at a virtual instant and says when it wants to run next.
+Tick = Callable[[datetime], datetime]
+
+
+@dataclass
+class Replayed:
+    """What a replay did.
+
+    answered   predictions answered, by version
+    outcomes   outcomes sent
+    requests   HTTP requests sent for predictions
+    """
+
+    answered: Counter[int] = field(default_factory=Counter)
+    outcomes: int = 0
+    requests: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Predictions answered by all versions."""
+        return sum(self.answered.values())
+
+
+class _Answer(msgspec.Struct):
+    versions: list[int]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One stretch of history on its way to one server.
+
+    model       whose questions they are
+    questions   in time order, as `load_questions` gives them
+    sender      connections to the server, which must have a replay clock
+    """
+
+    model: Model
+    questions: Questions
+    sender: Sender
+
+    def run(
+        self,
+        start: datetime,
+        end: datetime,
+        tick: Tick,
+        progress: Callable[[datetime, int], None] = lambda now, rows: None,
+    ) -> Replayed:
+        """Replay what was asked and what became known in [start, end); `tick` first runs at `start`.
+
+        Rows asked at the same instant travel in one request. Outcomes of one hour travel in one request.
+        """
+        done = Replayed()
+        landing = np.argsort(self.questions.label_known_at, kind="stable")
+        known = self.questions.label_known_at[landing]
+        now = micros(start)
+        until = micros(end)
+        while now < until:
+            following = min(micros(tick(instant(now))), until)
+            if following <= now:
+                raise ValueError(f"the tick at {instant(now)} asked to run again at {instant(following)}, which is not later")
+            first, last = np.searchsorted(self.questions.asked_at, [now, following])
+            posts = self._requests(int(first), int(last))
+            for body in self.sender.send_all(posts):
+                done.answered.update(msgspec.json.decode(body, type=_Answer).versions)
+            first_known, last_known = np.searchsorted(known, [now, following])
+            events = landing[first_known:last_known]
+            self.sender.send_all(self._outcomes(events))
+            done.requests += len(posts)
+            done.outcomes += len(events)
+            now = following
+            progress(instant(now), done.rows)
+        tick(end)
+        return done
+
+    def _requests(self, first: int, last: int) -> list[Post]:
+        if first == last:
+            return []
+        rows = request_rows(self.model, self.questions.table.slice(first, last - first))
+        asked_at = self.questions.asked_at[first:last]
+        edges = [0, *(np.flatnonzero(np.diff(asked_at)) + 1).tolist(), last - first]
+        path = f"/v1/models/{self.model.name}:predict"
+        return [
+            Post(
+                path,
+                msgspec.json.encode({"instances": rows[begin:stop], "request_id": f"{self.model.name}-{asked_at[begin]}"}),
+                instant(int(asked_at[begin])).isoformat(),
+            )
+            for begin, stop in zip(edges[:-1], edges[1:], strict=True)
+        ]
+
+    def _outcomes(self, rows: np.ndarray) -> list[Post]:
+        if len(rows) == 0:
+            return []
+        units = self.questions.table.column(self.model.unit).take(pa.array(rows)).to_pylist()
+        known_at = self.questions.label_known_at[rows]
+        values = self.questions.label[rows]
+        hours: dict[int, list[dict[str, object]]] = {}
+        latest: dict[int, int] = {}
+        for unit, at, value in zip(units, known_at.tolist(), values.tolist(), strict=True):
+            if at == NEVER:
+                continue
+            hours.setdefault(at // _HOUR, []).append(
+                {
+                    "id": f"{self.model.outcome.name}:{unit}",
+                    "model": self.model.name,
+                    "unit": str(unit),
+                    "name": self.model.outcome.name,
+                    "value": value,
+                    "event_time": instant(at).isoformat(),
+                }
+            )
+            latest[at // _HOUR] = at
+        return [
+            Post("/v1/outcomes", msgspec.json.encode({"outcomes": batch}), instant(latest[hour]).isoformat())
+            for hour, batch in hours.items()
+        ]
+
+
+def request_rows(model: Model, table: pa.Table) -> list[dict[str, object]]:
+    """The rows of a table of questions as a client would send them: inputs, context and unit, nothing else."""
+    wanted = [*model.input_columns(), *(name for name in (*model.context, model.unit) if name not in model.input_columns())]
+    rows: list[dict[str, object]] = table.select(wanted).to_pylist()
+    return rows
+
