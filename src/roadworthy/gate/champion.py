@@ -43,7 +43,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     )
     difference = found["log_loss"]
     ruling = against_champion(difference, limit)
-    name = f"log loss minus that of version {evidence.champion_version}"
+    name = f"log loss against version {evidence.champion_version}"
     sentence = compared(name, difference, limit, ruling, data.n)
     if ruling == "fail" and limit.holds(difference.value):
         sentence = (
@@ -98,7 +98,7 @@ CHECK = Check(
     name=NAME,
     required=True,
     question="Is it at least as good as the version that answers now?",
-    remedy="Keep the version that answers, or wait for more labelled days. Where none answers yet, approve the first "
-    'release: `--first-release "the reason"`.',
+    remedy="Keep the version that answers, or wait for more labelled days. Where none answers yet, a person approves "
+    'the first release: --first-release "the reason".',
     measured=judge,
 )

@@ -18,6 +18,9 @@ _BLOCKED: dict[Ruling, str] = {
     "cancelled": "is blocked: the gate was cancelled",
 }
 
+#: Units that are written behind a number; a probability and a score need none.
+_UNITS = {"hours": " h", "seconds": " s", "rows": " rows"}
+
 
 def headline(report: GateReport) -> str:
     """One sentence with the outcome."""
@@ -56,7 +59,7 @@ def measured(verdict: Verdict) -> str:
         return "-"
     low, high = verdict.evidence.get("low"), verdict.evidence.get("high")
     interval = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
-    return f"{number(verdict.measured)}{interval}"
+    return f"{number(verdict.measured)}{interval}{_UNITS.get(verdict.unit, '')}"
 
 
 def remedies(report: GateReport) -> tuple[str, ...]:
