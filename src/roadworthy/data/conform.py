@@ -79,17 +79,17 @@ def _conform_column(given: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedA
     if got != kind and {got, kind} != {"int", "float"}:
         return None, [_wrong_type(given, column)]
     masks: list[tuple[pa.ChunkedArray, str]] = []
+    castable = given
     if got == "float":
-        given = _without_nan(given)
+        given = castable = _without_nan(given)
         masks.append((pc.is_inf(given), str(column)))
         if kind == "int":
             whole = pc.and_(pc.equal(pc.floor(given), given), pc.less(pc.abs(given), _LARGEST_INT))
             masks.append((pc.and_not(pc.invert(whole), pc.is_inf(given)), str(column)))
-            given = pc.if_else(whole, given, 0.0)
+            castable = pc.if_else(whole, given, 0.0)
     elif kind == "int" and pa.types.is_uint64(given.type):
         masks.append((pc.greater_equal(given, pa.scalar(2**63, pa.uint64())), str(column)))
-    original = given
-    stored = given.cast(STORED_AS[kind], safe=False)
+    stored = castable.cast(STORED_AS[kind], safe=False)
     if kind == "strings":
         masks.append((_holds_null(stored), "strings without a null among them"))
     if column.length is not None:
@@ -100,7 +100,7 @@ def _conform_column(given: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedA
     if not column.nullable:
         masks.append((pc.is_null(stored), str(column)))
     path = f"$.{column.name}"
-    return stored, [fault for mask, expected in masks for fault in _counted(path, expected, mask, original)]
+    return stored, [fault for mask, expected in masks for fault in _counted(path, expected, mask, given)]
 
 
 def _counted(path: str, expected: str, mask: pa.ChunkedArray, values: pa.ChunkedArray) -> list[Fault]:

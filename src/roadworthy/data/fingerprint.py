@@ -6,6 +6,8 @@ with XOR, a row that is there twice does not cancel. It finds accidents, not for
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -91,10 +93,9 @@ def _text(column: pa.Array) -> Bytes:
     texts = encoded.dictionary.cast(pa.binary())
     if not len(texts):
         return np.zeros((len(column), _HASH_BYTES), dtype=np.uint8)
-    hashes = b"".join(_hash(text) for text in texts.to_pylist())
-    return np.frombuffer(hashes, np.uint8).reshape(-1, _HASH_BYTES)[
-        pc.fill_null(encoded.indices, 0).to_numpy()
-    ]
+    hashes = _gathered(_hash(text) for text in texts.to_pylist())
+    of_rows: Bytes = np.take(hashes, pc.fill_null(encoded.indices, 0).to_numpy(), axis=0)
+    return of_rows
 
 
 def _lists(column: pa.Array) -> Bytes:
@@ -104,15 +105,17 @@ def _lists(column: pa.Array) -> Bytes:
     ends = np.cumsum(lengths, dtype=np.int64) * elements.shape[1]
     view = memoryview(elements.tobytes())
     starts = [0, *ends[:-1].tolist()]
-    hashes = b"".join(_hash(view[start:end]) for start, end in zip(starts, ends.tolist(), strict=False))
-    return np.frombuffer(hashes, np.uint8).reshape(-1, _HASH_BYTES)
+    return _gathered(_hash(view[start:end]) for start, end in zip(starts, ends.tolist(), strict=False))
 
 
 def _hashes(records: Bytes) -> Bytes:
     width = records.shape[1]
     view = memoryview(records.tobytes())
-    hashes = b"".join([_hash(view[start : start + width]) for start in range(0, len(view), width)])
-    return np.frombuffer(hashes, np.uint8).reshape(-1, _HASH_BYTES)
+    return _gathered(_hash(view[start : start + width]) for start in range(0, len(view), width))
+
+
+def _gathered(hashes: Iterable[bytes]) -> Bytes:
+    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, _HASH_BYTES)
 
 
 def _added(hashes: Bytes) -> int:

@@ -60,10 +60,8 @@ def join_as_known(
     for source in dict.fromkeys(join.source for join in wanted):
         known = _known(source, _selected(_history(source, tables), source, questions))
         of_source = [join for join in wanted if join.source == source]
-        ranges = {
-            back: _ranges(source, known, questions, asked, back)
-            for back in dict.fromkeys(_back(join) for join in of_source)
-        }
+        backs = list(dict.fromkeys(_back(join) for join in of_source))
+        ranges = dict(zip(backs, _ranges(source, known, questions, asked, backs), strict=True))
         for join in of_source:
             answers[join.column] = _answer(join, known, ranges[_back(join)])
     for join in wanted:
@@ -159,39 +157,46 @@ def _ranges(
     known: _Known,
     questions: pa.Table,
     asked: pa.ChunkedArray,
-    back: timedelta | None,
-) -> _Ranges:
-    """Find the rows with known_at in (asked - back, asked] and the key of each question."""
+    backs: Sequence[timedelta | None],
+) -> list[_Ranges]:
+    """For each of `backs` the rows with known_at in (asked - back, asked] and the key of the question."""
     keys = [f"k{number}" for number in range(len(source.key))]
     events = {key: known.rows.column(name) for key, name in zip(keys, source.key, strict=True)}
-    positions = pa.array(np.arange(known.rows.num_rows))
-    since = pc.subtract_checked(asked, (back or timedelta(0)) // _MICROSECOND)
     asking = {key: _canonical(questions.column(name)) for key, name in zip(keys, source.key, strict=True)}
-    rows = pa.array(np.arange(questions.num_rows))
+    firsts, past = [], []
+    for number, back in enumerate(backs):
+        asking[f"since{number}"] = pc.subtract_checked(asked, (back or timedelta(0)) // _MICROSECOND)
+        earlier = "NULL" if back is None else f"past{number}.seen"
+        firsts.append(f"coalesce({earlier}, starts.start, 0) AS first{number}")
+        if back is not None:
+            past.append(_latest_seen(f"past{number}", f"since{number}", keys))
     columns = ", ".join(keys)
-    far_end = "NULL" if back is None else "past.seen"
-
     sql = f"""
         WITH instants AS (
             SELECT {columns}, t, max(position) + 1 AS seen FROM events GROUP BY {columns}, t
         ), starts AS (
             SELECT {columns}, min(position) AS start FROM events GROUP BY {columns}
         )
-        SELECT coalesce({far_end}, starts.start, 0) AS first, coalesce(present.seen, starts.start, 0) AS "end"
+        SELECT {", ".join(firsts)}, coalesce(present.seen, starts.start, 0) AS "end"
         FROM asking
         LEFT JOIN starts USING ({columns})
-        ASOF LEFT JOIN instants AS present
-            ON {_matching("asking", "present", keys)} AND asking.asked >= present.t
-        ASOF LEFT JOIN instants AS past
-            ON {_matching("asking", "past", keys)} AND asking.since >= past.t
+        {_latest_seen("present", "asked", keys)}
+        {" ".join(past)}
         ORDER BY asking.row
-    """  # noqa: S608  # only names k0, k1, ... are put into the text
+    """  # noqa: S608  # only names of our own are put into the text
+    positions, rows = pa.array(np.arange(known.rows.num_rows)), pa.array(np.arange(questions.num_rows))
     found = query(
         sql,
         events=pa.table({**events, "t": known.known_at, "position": positions}),
-        asking=pa.table({**asking, "asked": asked, "since": since, "row": rows}),
+        asking=pa.table({**asking, "asked": asked, "row": rows}),
     )
-    return _Ranges(found["first"].to_numpy().astype(np.int64), found["end"].to_numpy().astype(np.int64))
+    end = found["end"].to_numpy().astype(np.int64)
+    return [_Ranges(found[f"first{number}"].to_numpy().astype(np.int64), end) for number in range(len(backs))]
+
+
+def _latest_seen(name: str, instant: str, keys: Sequence[str]) -> str:
+    matching = " AND ".join(f"asking.{key} = {name}.{key}" for key in keys)
+    return f"ASOF LEFT JOIN instants AS {name} ON {matching} AND asking.{instant} >= {name}.t"
 
 
 def _answer(join: Join, known: _Known, ranges: _Ranges) -> pa.Array | pa.ChunkedArray:
@@ -208,6 +213,12 @@ def _answer(join: Join, known: _Known, ranges: _Ranges) -> pa.Array | pa.Chunked
     numbers = pc.fill_null(column.cast(pa.float64(), safe=False), 0.0).to_numpy()
     if join.kind == "count":
         return pa.array(_counts(numbers != 0, ranges))
+    infinite = np.isinf(numbers).sum()
+    if infinite:
+        rows = "1 row has" if infinite == 1 else f"{infinite} rows have"
+        raise DefinitionError(
+            f"{needed_by} needs finite numbers, but {rows} Infinity in table {join.source.table!r}"
+        )
     counted = _counts(column.is_valid().to_numpy(), ranges)
     sums = range_sums(numbers, ranges.first, ranges.end)
     return pa.array(sums / np.maximum(counted, 1), mask=counted == 0)
@@ -258,10 +269,6 @@ def _canonical(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _matching(left: str, right: str, keys: Sequence[str]) -> str:
-    return " AND ".join(f"{left}.{key} = {right}.{key}" for key in keys)
 
 
 def _free_name(wanted: str, taken: Mapping[str, object]) -> str:
