@@ -219,6 +219,8 @@ def _gathered(row: dict[str, Any]) -> Output | None:
 
 def _transposed(schema: LogSchema, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     unread = (None,) * len(schema.fields)
+    if not rows:
+        return [()] * len(unread)
     return list(zip(*(row or unread for row in rows), strict=True))
 
 

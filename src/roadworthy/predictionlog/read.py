@@ -81,30 +81,26 @@ class PredictionLog:
         tail = self._tail()
         home = model_directory(self.log, "predictions", namespace, model)
         needed = None if columns is None else {*columns, *_PREDICTION_ORDER, *_PREDICTION_KEY}
+        schemas = {digest: schema_of(self.log, digest) for digest in values_of(home, "schema")}
         tables = []
-        digests = {
-            *values_of(home, "schema"),
-            *(digest for _, contents in tail for digest in contents.schemas),
-        }
-        for digest in sorted(digests):
-            parts = self._rolled_predictions(home, digest, span, needed)
-            for journal, contents in tail:
-                if digest in contents.schemas:
-                    records = [
-                        record
-                        for record in contents.predictions
-                        if record.schema == digest
-                        and record.model == model
-                        and record.namespace == namespace
-                        and span.holds(record.event_time)
-                    ]
-                    if records:
-                        parts.append(_whole(contents.schemas[digest], journal, records))
-            tables += [_with_constant(_narrowed(part, needed), "schema", digest) for part in parts]
+        for journal, contents in tail:
+            of_schema: dict[str, list[Prediction]] = defaultdict(list)
+            for record in contents.predictions:
+                if record.model == model and record.namespace == namespace:
+                    of_schema[record.schema].append(record)
+            for digest, records in of_schema.items():
+                schema = schemas.setdefault(digest, contents.schemas[digest])
+                held = [record for record in records if span.holds(record.event_time)]
+                tables += [_of_schema(_whole(schema, journal, held), digest, needed)] if held else []
+        for digest, schema in schemas.items():
+            files = list(files_of_days(self.log, home / f"schema={digest}", span.first_day, span.last_day))
+            if files:
+                tables.append(_of_schema(_read(files, prediction_schema(schema), needed), digest, needed))
         keep: list[tuple[str, Collection[Any] | None]] = [("version", versions), ("role", roles)]
         kept = [table for table in (_selected(table, span, keep) for table in tables) if table.num_rows]
         if not kept:
-            kept = [_with_constant(prediction_schema(None).empty_table(), "schema", "")]
+            shapes = [prediction_schema(schema) for schema in (None, *schemas.values())]
+            kept = [_of_schema(shape.empty_table(), "", needed) for shape in shapes]
         table = _first_of_each(_sorted(_united(kept), _PREDICTION_ORDER), _PREDICTION_KEY)
         table = _with_constant(_with_constant(table, "model", model), "namespace", namespace)
         return _arranged(table, columns, f"predictions of {model}")
@@ -145,12 +141,6 @@ class PredictionLog:
                 found.append((path.stem, read_journal(path)))
         return [(name, contents) for name, contents in found if not manifest_path(self.log, name).exists()]
 
-    def _rolled_predictions(
-        self, home: Path, digest: str, span: _Span, needed: set[str] | None
-    ) -> list[pa.Table]:
-        files = list(files_of_days(self.log, home / f"schema={digest}", span.first_day, span.last_day))
-        return [_read(files, prediction_schema(schema_of(self.log, digest)), needed)] if files else []
-
 
 class _Span:
     """A half-open interval of event time, in microseconds and in days."""
@@ -181,8 +171,10 @@ def _read(files: Sequence[Path], schema: pa.Schema, needed: set[str] | None) -> 
     return ds.dataset([str(file) for file in files], schema=schema, format="parquet").to_table(columns=names)
 
 
-def _narrowed(table: pa.Table, needed: set[str] | None) -> pa.Table:
-    return table if needed is None else table.select([name for name in table.column_names if name in needed])
+def _of_schema(table: pa.Table, digest: str, needed: set[str] | None) -> pa.Table:
+    if needed is not None:
+        table = table.select([name for name in table.column_names if name in needed])
+    return _with_constant(table, "schema", digest)
 
 
 def _with_constant(table: pa.Table, name: str, value: str) -> pa.Table:
