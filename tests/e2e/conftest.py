@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import Starter, Version, trained
+from processes import Starter, Version, Workspace, trained
+
+from roadworthy.traffic import Route
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,14 @@ def start_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
     starter = Starter(tmp_path_factory.mktemp("shared"))
     yield starter
     starter.end()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, versions: list[Version]) -> Iterator[Workspace]:
+    """A workspace in which both versions are registered and the first one is champion."""
+    made = Workspace(tmp_path / "workspace")
+    for version in versions:
+        made.register(version)
+    made.flip(Route(champion=1))
+    yield made
+    made.engine.dispose()

@@ -20,13 +20,21 @@ import msgspec
 import numpy as np
 from lightgbm import LGBMClassifier
 
+from roadworthy.clock import SystemClock
+from roadworthy.database.engine import connect, migrate
+from roadworthy.errors import NotReady
 from roadworthy.features.batch import Batch
 from roadworthy.features.declare import Features, categories, category, number
 from roadworthy.features.schema import Field, InputSchema
 from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.journal import journals_in, read_journal
+from roadworthy.predictionlog.read import PredictionLog
 from roadworthy.predictionlog.record import Prediction
-from roadworthy.registry.artifact import publish
+from roadworthy.registry.artifact import publish, stage
+from roadworthy.registry.nodes import Nodes
+from roadworthy.registry.plans import Plans
+from roadworthy.registry.versions import RunRecord, Versions
+from roadworthy.settings import Settings
 from roadworthy.traffic import Plan, Route, Staged
 from roadworthy.training.fit import train
 from roadworthy.training.pack import pack
@@ -178,6 +186,48 @@ def trained(store: Path, draft: Path, seed: int) -> Version:
     return Version(*publish(draft, store))
 
 
+class Workspace:
+    """A workspace with a control database, and what a person would do to its routes."""
+
+    def __init__(self, root: Path) -> None:
+        self.settings = Settings(root)
+        self.engine = connect(self.settings.url)
+        migrate(self.engine)
+        self.plans = Plans(self.engine, self.settings.namespace)
+        self.nodes = Nodes(self.engine, self.settings.namespace)
+
+    def register(self, version: Version, model: str = "delay") -> int:
+        """Give an artifact a number; the artifact is copied into the workspace's store first."""
+        directory = stage(version.directory, self.settings.artifacts, version.digest)
+        registry = Versions(self.engine, self.settings.namespace)
+        return registry.register(model, version.digest, str(directory), RunRecord(), SystemClock().now())
+
+    def flip(self, route: Route, model: str = "delay") -> int:
+        """Change the route, once all live nodes are ready for it."""
+        number, _ = self.plans.route(model)
+
+        def flipped() -> int | None:
+            try:
+                return self.plans.flip(
+                    model,
+                    number,
+                    route,
+                    actor="test",
+                    reason="test",
+                    action="promote",
+                    at=SystemClock().now(),
+                )
+            except NotReady:
+                return None
+
+        return int(wait_until(flipped, f"the flip of {model} to {route}"))
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Every prediction in the log, rolled or not."""
+        log = PredictionLog(self.settings.log, [self.settings.nodes / "n" / "journals"])
+        return list(log.predictions("delay").to_pylist())
+
+
 class Starter:
     """Starts processes of ours, waits until they say where they answer, and ends them."""
 
@@ -208,6 +258,11 @@ class Starter:
     def worker(self, node: NodeDirectory, *arguments: str, **more: Any) -> Server:
         """One serving worker without a supervisor."""
         return self("roadworthy.serving", node, "--node-dir", str(node.root), *arguments, **more)
+
+    def supervisor(self, workspace: Workspace, *arguments: str, **more: Any) -> Server:
+        """A serving node of two workers; the health of each is known once `serves` says so."""
+        options = ["--workspace", str(workspace.settings.root), "--node", "n", "--port", "0", *arguments]
+        return self("roadworthy.supervisor", NodeDirectory(workspace.settings.nodes / "n"), *options, **more)
 
     def end(self) -> None:
         """End whatever still runs."""

@@ -129,7 +129,7 @@ def render(samples: Samples) -> bytes:
         for full in names:
             for labels, value in samples.get(full, {}).items():
                 written = f"{full}{{{labels}}}" if labels else full
-                lines.append(f"{written} {value:.17g}")
+                lines.append(f"{written} {value!r}")
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -139,6 +139,7 @@ class Worker:
         self.table, self._plan_error = table, ""
         self._versions.keep_only(plan.staged)
         logger.info("serving plan %d: %s", plan.number, ", ".join(sorted(plan.routes)) or "no model yet")
+        self._save_telemetry()
         self.report()
 
     def _refuse(self, reason: str) -> None:
@@ -172,7 +173,7 @@ class Worker:
         """Seal the journal if it holds anything, and write state and telemetry."""
         if self.journal.rows:
             self.journal.seal()
-        telemetry.save(self.node.telemetry(self._options.worker), self._samples())
+        self._save_telemetry()
         self.report()
 
     def finish(self) -> None:
@@ -198,6 +199,9 @@ class Worker:
             written_at=micros(self._clock.now()),
         )
         write_whole(self.node.state(self._options.worker), msgspec.json.encode(state))
+
+    def _save_telemetry(self) -> None:
+        telemetry.save(self.node.telemetry(self._options.worker), self._samples())
 
     def _samples(self) -> Samples:
         worker = str(self._options.worker)

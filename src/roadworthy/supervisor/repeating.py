@@ -15,16 +15,37 @@ from roadworthy.errors import RoadworthyError
 logger = logging.getLogger("roadworthy.supervisor")
 
 
+class Troubles:
+    """What is wrong now, by task, so that two tasks with the same trouble say it once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._now: dict[str, str] = {}
+
+    def begin(self, task: str, trouble: str) -> bool:
+        """Note a trouble; True when it is news."""
+        with self._lock:
+            news = trouble not in self._now.values()
+            self._now[task] = trouble
+            return news
+
+    def end(self, task: str) -> bool:
+        """Note that a task is fine; True when that is news and no other task has the same trouble still."""
+        with self._lock:
+            trouble = self._now.pop(task, None)
+            return trouble is not None and trouble not in self._now.values()
+
+
 class Repeating:
     """Calls `task` every `seconds`; a failure is logged when it begins, changes and ends, and stops nothing.
 
-    name   for the log and the thread, such as `control database`
+    name       for the log and the thread, such as `control database`
+    troubles   shared by tasks that may have the same trouble
     """
 
-    def __init__(self, name: str, task: Callable[[], None], seconds: float) -> None:
-        self._name, self._task, self._seconds = name, task, seconds
+    def __init__(self, name: str, task: Callable[[], None], seconds: float, troubles: Troubles) -> None:
+        self._name, self._task, self._seconds, self._troubles = name, task, seconds, troubles
         self._stopped = threading.Event()
-        self._trouble = ""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -41,22 +62,16 @@ class Repeating:
         try:
             self._task()
         except RoadworthyError as error:
-            self._say(str(error))
+            if self._troubles.begin(self._name, str(error)):
+                logger.error("%s: %s", self._name, error)
             return False
         except Exception as error:
-            if type(error).__name__ != self._trouble:
+            if self._troubles.begin(self._name, repr(error)):
                 logger.exception("%s: failed in a way nobody foresaw", self._name)
-            self._trouble = type(error).__name__
             return False
-        if self._trouble:
+        if self._troubles.end(self._name):
             logger.info("%s: fine again", self._name)
-            self._trouble = ""
         return True
-
-    def _say(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            logger.error("%s: %s", self._name, trouble)
-        self._trouble = trouble
 
     def _run(self) -> None:
         while not self._stopped.is_set():

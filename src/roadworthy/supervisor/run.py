@@ -27,7 +27,7 @@ from roadworthy.supervisor.binding import bind, check_exposure
 from roadworthy.supervisor.control import ControlDatabase
 from roadworthy.supervisor.crew import Crew
 from roadworthy.supervisor.following import Follower, Reporter
-from roadworthy.supervisor.repeating import Repeating
+from roadworthy.supervisor.repeating import Repeating, Troubles
 from roadworthy.supervisor.rolling import Roller
 from roadworthy.supervisor.staging import Stager
 from roadworthy.supervisor.tokens import configured_tokens
@@ -114,10 +114,12 @@ class _Supervisor:
         follower = Follower(self._database, self._stager, node, settings.namespace, clock)
         self._roller = Roller(node.journals, settings.log)
         self._crew = self._make_crew(lock, options)
+        reporter = Reporter(self._database, self._states)
+        self._troubles = Troubles()
         self._tasks = [
-            Repeating("control database", follower.poll, POLL_SECONDS),
-            Repeating("heartbeat", Reporter(self._database, self._states).report, REPORT_SECONDS),
-            Repeating("prediction log", self._roller.roll, ROLL_SECONDS),
+            Repeating("control database", follower.poll, POLL_SECONDS, self._troubles),
+            Repeating("heartbeat", reporter.report, REPORT_SECONDS, self._troubles),
+            Repeating("prediction log", self._roller.roll, ROLL_SECONDS, self._troubles),
         ]
         self._stopped = threading.Event()
 
@@ -155,7 +157,7 @@ class _Supervisor:
         for task in self._tasks:
             task.stop(5.0)
         for name, last in (("prediction log", self._roller.roll), ("control database", self._database.leave)):
-            Repeating(name, last, 0.0).once()
+            Repeating(name, last, 0.0, self._troubles).once()
         self._stager.close()
         self._node.address.unlink(missing_ok=True)
         logger.info("stopped")
