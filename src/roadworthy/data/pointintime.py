@@ -246,7 +246,7 @@ def _last(column: pa.ChunkedArray, ranges: _Ranges, n: int) -> pa.Array:
 def _column(table: pa.Table, name: str, kinds: tuple[Kind, ...], of: str, needed_by: str) -> pa.ChunkedArray:
     if name not in table.column_names:
         raise UnknownName(
-            f"{needed_by} needs column {name!r}, but {of} has only {', '.join(table.column_names)}"
+            f"{needed_by} needs column {name!r}; columns of {of} are {', '.join(table.column_names)}"
         )
     column = table.column(name)
     if kind_of(column.type) not in kinds:

@@ -13,7 +13,7 @@ import pytest
 from roadworthy.clock import instant, parse_instant
 from roadworthy.data.pointintime import instants, join_as_known
 from roadworthy.data.schema import table
-from roadworthy.data.sources import TimeExpression, source
+from roadworthy.data.sources import Join, TimeExpression, source
 from roadworthy.data.tables import ingest
 from roadworthy.errors import DefinitionError, UnknownName
 
@@ -30,13 +30,18 @@ def minutes(*after: int | None) -> pa.Array:
 
 def asked(*after: int | None, origin: str = "JFK") -> pa.Table:
     """Questions at these minutes after noon."""
-    return pa.table({"origin": [origin] * len(after), "at": minutes(*after)})
+    return pa.table({"origin": pa.array([origin] * len(after), pa.string()), "at": minutes(*after)})
 
 
-def history(*rows: tuple[int | None, Any], **columns: Any) -> pa.Table:
+def history(*rows: tuple[int | None, Any]) -> pa.Table:
     """Weather observed at minutes after noon, with the temperature."""
-    made = pa.table({"origin": ["JFK"] * len(rows), "observed_at": minutes(*(row[0] for row in rows))})
-    return made.append_column("temp", pa.array([row[1] for row in rows], pa.float64()))
+    return pa.table(
+        {
+            "origin": pa.array(["JFK"] * len(rows), pa.string()),
+            "observed_at": minutes(*(row[0] for row in rows)),
+            "temp": pa.array([row[1] for row in rows], pa.float64()),
+        }
+    )
 
 
 def latest(questions: pa.Table, rows: pa.Table) -> list[Any]:
@@ -129,9 +134,8 @@ def test_names_that_would_be_sql_are_names() -> None:
     """Quotes, keywords and our own aliases are all just columns."""
     odd = 'a"; DROP TABLE rows; --'
     events = source("select", key=odd, known_at="select")
-    rows = pa.table(
-        {odd: ["x"], "select": minutes(0), "known": [1.5], "t": [1], "row": [2], "position": [3], "k0": ["z"]}
-    )
+    ours = {"known": [1.5], "t": [1], "row": [2], "position": [3], "k0": ["z"]}
+    rows = pa.table({odd: ["x"], "select": minutes(0), **ours})
     questions = pa.table({odd: ["x"], "at": minutes(5)})
     joined = join_as_known(questions, "at", [events.latest("known"), events.latest("k0")], {"select": rows})
     assert joined.select([2, 3]).to_pylist() == [{"select_latest_known": 1.5, "select_latest_k0": "z"}]
@@ -139,28 +143,25 @@ def test_names_that_would_be_sql_are_names() -> None:
 
 def test_a_directory_of_ingested_tables_may_stand_for_a_table(tmp_path: Path) -> None:
     """Jobs read what was ingested."""
-    schema = table(
-        "weather",
-        key="observed_at",
-        columns={"origin": "string", "observed_at": "timestamp", "temp": "float"},
-    )
+    columns = {"origin": "string", "observed_at": "timestamp", "temp": "float"}
+    schema = table("weather", key="observed_at", columns=columns)
     ingest(tmp_path / "tables", tmp_path / "aside", schema, history((0, 20.0)), "a")
     joined = join_as_known(asked(90), "at", [weather.latest("temp")], {"weather": tmp_path / "tables"})
     assert joined.column("weather_latest_temp").to_pylist() == [20.0]
+
+
+def keyed(key: str, known_at: str = "observed_at", of: str = "weather") -> Join:
+    """A join through another key."""
+    return source(of, key=key, known_at=known_at).latest("temp")
 
 
 @pytest.mark.parametrize(
     ("join", "error", "reason"),
     [
         (
-            lambda: source("wether", key="origin", known_at="at").latest("x"),
-            UnknownName,
-            "which is none of ['weather']",
-        ),
-        (
             lambda: weather.latest("rain"),
             UnknownName,
-            "weather.latest('rain') needs column 'rain', but table 'weather'",
+            "weather.latest('rain') needs column 'rain'; columns of table",
         ),
         (lambda: weather.count("temp", over="1h"), DefinitionError, "needs column 'temp' as bool"),
         (
@@ -171,24 +172,13 @@ def test_a_directory_of_ingested_tables_may_stand_for_a_table(tmp_path: Path) ->
         (
             lambda: weather.last("temp", n=2),
             DefinitionError,
-            "needs column 'temp' as string, but in table 'weather' it is double",
-        ),
-        (
-            lambda: source("weather", key="dest", known_at="observed_at").latest("temp"),
-            UnknownName,
-            "needs column 'dest', but the questions",
-        ),
-        (
-            lambda: source("weather", key="at", known_at="observed_at").latest("temp"),
-            UnknownName,
-            "needs column 'at', but table 'weather'",
-        ),
-        (
-            lambda: source("weather", key="origin", known_at="temp").latest("temp"),
-            DefinitionError,
-            "needs column 'temp' as timestamp",
+            "'temp' as string, but in table 'weather' it is double",
         ),
         (lambda: weather.latest("temp", name="origin"), DefinitionError, "more than one column 'origin'"),
+        (lambda: keyed("dest"), UnknownName, "needs column 'dest'; columns of the questions are origin, at"),
+        (lambda: keyed("at"), UnknownName, "needs column 'at'; columns of table 'weather' are origin"),
+        (lambda: keyed("origin", known_at="temp"), DefinitionError, "needs column 'temp' as timestamp"),
+        (lambda: keyed("origin", of="wether"), UnknownName, "which is none of ['weather']"),
     ],
 )
 def test_a_join_that_cannot_work_says_what_is_missing_and_where(
