@@ -1,0 +1,122 @@
+"""LightGBM's library without LightGBM's package."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from lightgbm import LGBMClassifier
+
+from roadworthy.errors import UnsupportedEstimator
+from roadworthy.estimators import lightgbm_load
+from roadworthy.estimators.lightgbm_fit import LightGBMFitted, LightGBMFormat
+from roadworthy.estimators.protocol import Floats
+
+
+@dataclass(frozen=True)
+class Column:
+    """An encoded column."""
+
+    name: str
+    kind: Literal["number", "category"]
+    size: int = 0
+
+
+COLUMNS = (Column("carrier", "category", 30), Column("wind", "number"), Column("gust", "number"))
+
+
+def rows() -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(4)
+    X = np.column_stack([rng.integers(0, 30, 2_000), rng.normal(size=(2_000, 2))])
+    X[rng.random(2_000) < 0.1, 1] = np.nan
+    return X, (rng.random(2_000) < 0.3 + 0.4 * (X[:, 0] % 5 == 0)).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> LightGBMFitted:
+    X, y = rows()
+    return LightGBMFormat().fit(LGBMClassifier(n_estimators=20), X, y, COLUMNS, seed=1, threads=1)
+
+
+def test_predictions_are_those_of_the_python_package(fitted: LightGBMFitted) -> None:
+    """Witness: lightgbm's own predict_proba on the same rows, missing numbers included, bit for bit."""
+    X, y = rows()
+    witness = LGBMClassifier(
+        n_estimators=20, random_state=1, deterministic=True, force_row_wise=True, n_jobs=1, verbose=-1
+    ).fit(X, y, categorical_feature=[0])
+    expected = witness.booster_.predict(X)
+    assert fitted.predictor().predict(X).tobytes() == np.asarray(expected).tobytes()
+
+
+def test_loading_and_predicting_import_no_training_library(fitted: LightGBMFitted, tmp_path: Path) -> None:
+    """A serving process never pays for lightgbm's package, scikit-learn, pandas or SciPy."""
+    fitted.save(tmp_path)
+    program = (
+        "import sys, numpy, pathlib\n"
+        "from roadworthy.estimators.formats import load_predictor\n"
+        "p = load_predictor('lightgbm', pathlib.Path(sys.argv[1]))\n"
+        "assert p.predict(numpy.zeros((1, 3))).shape == (1,)\n"
+        "wrong = {'lightgbm', 'sklearn', 'pandas', 'pyarrow', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {wrong}' if wrong else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_threads_that_ask_together_get_their_own_answers(fitted: LightGBMFitted) -> None:
+    """One predictor may be asked from several threads: no answer lands in another's array."""
+    X, _ = rows()
+    predictor = fitted.predictor()
+    expected = predictor.predict(X)
+    wrong: list[int] = []
+
+    def ask(part: int) -> None:
+        mine = range(part, 1_000, 4)
+        wrong.extend(row for row in mine if predictor.predict(X[row : row + 1])[0] != expected[row])
+
+    asking = [threading.Thread(target=ask, args=(part,)) for part in range(4)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert not wrong
+
+
+def test_memory_is_given_back_when_a_version_is_dropped(fitted: LightGBMFitted) -> None:
+    """Versions come and go in one worker for months; the trees' finaliser must run and touch no other version's."""
+    X, _ = rows()
+    kept = fitted.predictor()
+    expected = kept.predict(X)
+    before = _resident_kilobytes()
+    for _ in range(200):
+        fitted.predictor().predict(X[:1])
+    gc.collect()
+    assert _resident_kilobytes() - before < 20_000
+    assert kept.predict(X).tobytes() == expected.tobytes()
+
+
+def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node without LightGBM names the extra that brings it."""
+    monkeypatch.setattr(lightgbm_load.importlib.util, "find_spec", lambda name: None)
+    lightgbm_load.library.cache_clear()
+    try:
+        with pytest.raises(UnsupportedEstimator, match=r"pip install 'roadworthy\[lightgbm\]'"):
+            lightgbm_load.library()
+    finally:
+        lightgbm_load.library.cache_clear()
+
+
+def _resident_kilobytes() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
