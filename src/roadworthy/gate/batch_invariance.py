@@ -26,9 +26,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     tried = [arrangement.name for arrangement in evidence.arrangements]
     absent = [name for name in REQUIRED if name not in tried]
     if absent:
-        raise TooFewSamples(
-            f"the arrangement {' and '.join(absent)} was not tried: score the same rows again"
-        )
+        raise TooFewSamples(f"rows were not scored again {' and '.join(absent)}")
     n = min(arrangement.expected.size for arrangement in evidence.arrangements)
     if n < MIN_ROWS:
         raise TooFewSamples(f"{n} rows were arranged, at least {MIN_ROWS} are needed")

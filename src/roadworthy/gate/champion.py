@@ -81,8 +81,8 @@ def _first_release(evidence: Evidence) -> Verdict:
     approval = evidence.first_release
     if approval is None:
         raise TooFewSamples(
-            f"no version of {evidence.model} answers yet, so there is nothing to compare with: a person must approve "
-            "a first release explicitly, with a reason"
+            f"no version of {evidence.model} answers yet, so there is nothing to compare with: a person may "
+            f'approve the first release, roadworthy gate {evidence.subject} --first-release "the reason"'
         )
     return verdict(
         NAME,
@@ -98,7 +98,6 @@ CHECK = Check(
     name=NAME,
     required=True,
     question="Is it at least as good as the version that answers now?",
-    remedy="Keep the version that answers, or wait for more labelled days. Where none answers yet, a person approves "
-    'the first release: --first-release "the reason".',
+    remedy="Keep the version that answers; the rows and slices that moved most are in the report.",
     measured=judge,
 )

@@ -24,7 +24,7 @@ class Check:
     name      of the file and of the verdicts
     required  whether only `pass` lets the candidate advance; an advisory check is read and never blocks
     question  what it asks, as a person would
-    remedy    what to do when the answer is not `pass`
+    remedy    what to do when it failed or could not be measured; missing evidence says in its reason what is missing
     measured  evidence → verdicts; pure, may raise TooFewSamples and ValueError
     """
 
@@ -89,18 +89,18 @@ def compared(name: str, interval: Interval, limit: Limit, ruling: Ruling, n: int
     relation = {
         "pass": f"{limit.comparison} limit {limit.value:g}",
         "fail": f"{_OPPOSITE[limit.comparison]} limit {limit.value:g}",
-    }.get(ruling, f"cannot be told from limit {limit}")
+    }.get(ruling, f"cannot be told from limit {limit}, wait for more labelled days")
     return f"{measured} {relation} (n={n:,} on {interval.blocks} days)"
 
 
 def number(value: float) -> str:
     """A measured number as people read it: four decimals, fewer for large ones, powers of ten for tiny ones.
 
-    >>> number(0.0312), number(0.0), number(0.0000021), number(12_345.6)
-    ('0.0312', '0', '2.1e-06', '12,346')
+    >>> number(0.0312), number(5.0), number(0.0000021), number(12_345.6)
+    ('0.0312', '5', '2.1e-06', '12,346')
     """
-    if value == 0:
-        return "0"
+    if value == round(value):
+        return f"{value:,.0f}"
     if abs(value) < 0.00005:
         return f"{value:.1e}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"

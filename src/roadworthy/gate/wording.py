@@ -63,9 +63,9 @@ def measured(verdict: Verdict) -> str:
 
 
 def remedies(report: GateReport) -> tuple[str, ...]:
-    """What to do about the required checks that did not pass, each once, in the order of the checks."""
-    blocked = {verdict.check for verdict in report.decision.blocking} | set(report.decision.not_run)
-    return tuple(f"{note.name}: {note.remedy}" for note in report.checks if note.name in blocked)
+    """What to do about required checks that failed or could not be measured, each once, in their order."""
+    wrong = {found.check for found in report.decision.blocking if found.ruling != "insufficient"}
+    return tuple(f"{note.name}: {note.remedy}" for note in report.checks if note.name in wrong)
 
 
 def what_next(report: GateReport) -> tuple[str, ...]:
@@ -75,7 +75,12 @@ def what_next(report: GateReport) -> tuple[str, ...]:
         return (f"{release} --shadow, --canary 5% or --promote",)
     if report.decision.override is not None:
         return (f"{release}; the override and its reason stand in the ledger",)
+    lacking = report.decision.ruling == "insufficient"
+    again = (
+        (f"Supply what is missing, as said above, then: roadworthy gate {report.subject}",) if lacking else ()
+    )
     return (
         *remedies(report),
+        *again,
         f'To go past the gate, name a reason that is kept in the ledger: {release} --promote --force "the reason"',
     )

@@ -158,7 +158,7 @@ def metric_intervals(
     raises        TooFewSamples with fewer than 5 blocks, or where a metric needs more rows; ValueError for
                   malformed arrays
 
-    The percentiles are widened for few blocks as Hesterberg (2015), The American Statistician 69(4), section 4.3
+    The percentiles are widened for few blocks as Hesterberg (2015), The American Statistician 69(4),
     proposes. Calibration error, a sum of absolute gaps, is above 0 by chance alone; by the triangle inequality it
     exceeds the true one by at most the absolute noise of its bins, so its lower bound is the value less the upper
     percentile of that noise. It is never called too large for what chance explains.

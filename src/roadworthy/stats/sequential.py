@@ -53,7 +53,7 @@ def confidence_sequence(
     |S| < sqrt((V + rho) * ln((V + rho) / (rho * alpha^2))), alpha = 1 - level.
 
     Robbins (1970), Annals of Mathematical Statistics 41(5); Howard, Ramdas, McAuliffe, Sekhon (2021), Annals of
-    Statistics 49(2), eq. 14 (two-sided normal mixture), with rho by their proposition 3.
+    Statistics 49(2), the two-sided normal mixture, with the rho that is best at `tuned_for`.
 
     >>> sequence = confidence_sequence(np.array([0.02, 0.04, 0.03]), 0.03**2)
     >>> bool(sequence.excludes(0.0).any())

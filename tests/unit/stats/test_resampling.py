@@ -163,7 +163,7 @@ def test_an_interval_never_leaves_what_the_metric_can_be() -> None:
 
 
 def test_half_a_year_of_rows_is_resampled_in_a_moment() -> None:
-    """500 resamples of 180 days and 170,000 rows, all metrics: two seconds of processor time leave room for a busy machine."""
+    """500 resamples of 180 days and 170,000 rows, all metrics, in two seconds of processor time at most."""
     p, y, days = sample(rows=170_000, days=180)
     started = time.process_time()
     metric_intervals(p, y, days, np.random.default_rng(1))

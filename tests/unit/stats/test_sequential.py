@@ -40,7 +40,7 @@ def test_a_real_shift_is_found() -> None:
 
 
 def test_the_boundary_is_lowest_where_it_was_tuned() -> None:
-    """Relative to the square root of time; tuning elsewhere is worse there (Howard et al. 2021, proposition 3)."""
+    """Relative to the square root of time; tuning elsewhere is worse there."""
     at = np.array([50.0])
     tuned = normal_mixture_boundary(at, 0.05, 50.0)[0]
     assert tuned < normal_mixture_boundary(at, 0.05, 25.0)[0]

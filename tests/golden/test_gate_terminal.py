@@ -1,0 +1,54 @@
+"""What a person reads in the terminal after `roadworthy gate`, word for word, 100 columns wide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from gate_evidence import AUGUST, healthy
+from roadworthy.gate.evidence import Evidence
+from roadworthy.gate.report import judge
+from roadworthy.gate.terminal import render
+
+TEXTS = Path(__file__).parent / "gate"
+
+
+def constant() -> Evidence:
+    """The candidate of a broken training: it always says 25 %."""
+    holdout = healthy().holdout
+    assert holdout is not None
+    return replace(healthy(), holdout=replace(holdout, candidate=np.full(holdout.n, 0.25)))
+
+
+def first() -> Evidence:
+    """The first version of a model, and nobody approved its release."""
+    holdout = healthy().holdout
+    assert holdout is not None
+    return replace(healthy(), version=1, champion_version=None, holdout=replace(holdout, champion=None))
+
+
+def unjudged() -> Evidence:
+    """A gate for which no job measured anything."""
+    return Evidence(model="flight-delay", version=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "evidence"),
+    [
+        ("passes", healthy),
+        ("refuses_a_constant", constant),
+        ("first_release_without_approval", first),
+        ("nothing_measured", unjudged),
+    ],
+)
+def test_the_report_reads_as_written(name, evidence) -> None:
+    """Reviewed as prose: tests/golden/gate/<name>.txt."""
+    written = StringIO()
+    Console(file=written, width=100, color_system=None).print(render(judge(evidence(), AUGUST)))
+    lines = [line.rstrip() for line in written.getvalue().splitlines()]
+    assert "\n".join(lines) + "\n" == (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
