@@ -31,8 +31,11 @@ def fit(features: Mapping[str, Feature], batch: Batch, schema: InputSchema) -> F
         )
     _check_nulls(features, batch)
     reading = Reading(batch.columns, batch.n)
-    for name, feature in features.items():
-        _check_function(name, feature, reading)
+    with np.errstate(
+        all="ignore"
+    ):  # NaN and infinity from a function are looked at, and refused with more detail
+        for name, feature in features.items():
+            _check_function(name, feature, reading)
     record = FeaturesRecord(
         format=FEATURES_FORMAT,
         input_schema=_inputs_of(features, schema),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import inspect
 import linecache
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -53,7 +52,7 @@ def name_of(what: str, f: Callable[..., Any]) -> str:
         return f"str.{name}"
     if not isinstance(f, FunctionType) or not name.isidentifier() or "<locals>" in f.__qualname__:
         raise DefinitionError(
-            f"{what}: {name or f!r} is not a plain function of a module: write it with def at the top level of a file"
+            f"{what}: {name or repr(f)} is not a plain function of a module: write it with def at the top of a file"
         )
     return name
 
@@ -160,8 +159,9 @@ def snapshot(functions: Iterable[Callable[..., Any]]) -> Snapshot:
         raise DefinitionError(
             f"functions of one model live in {len(modules)} modules ({names}): put them in one file"
         )
-    module = sys.modules.get(modules[0])
-    file = None if module is None else inspect.getsourcefile(module)
+    # The functions know their module even where it is not importable by name any more, as after a definition was read.
+    scope = own[0].__globals__
+    file = scope.get("__file__")
     if file is None or not Path(file).is_file():
         if file is not None and file in linecache.cache:  # a snapshot that was loaded before
             return _snapshot_of("".join(linecache.getlines(file)).encode())
@@ -169,7 +169,7 @@ def snapshot(functions: Iterable[Callable[..., Any]]) -> Snapshot:
             f"function {own[0].__name__} is in {modules[0]}, which has no source file: put it in a module file"
         )
     for f in own:
-        if getattr(module, f.__name__, None) is not f:
+        if scope.get(f.__name__) is not f:
             raise DefinitionError(
                 f"function {f.__name__} is not what {modules[0]} calls by that name: rename one of them"
             )

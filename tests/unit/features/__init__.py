@@ -1,0 +1,1 @@
+"""Claims about features, one file a module."""
