@@ -234,7 +234,7 @@ def _check_share(route: Route) -> None:
 
 
 def _refuse_barred(connection: Connection, namespace: str, model: str, version: int) -> None:
-    row = find(connection, namespace, model, version)
+    row = find(connection, namespace, model, version, hold=True)
     if row.barred_at is not None:
         raise Refused(
             f"{row.reference} is barred since {row.barred_at:%Y-%m-%d %H:%M:%S} UTC: {row.barred_reason}. "

@@ -22,8 +22,9 @@ from roadworthy.registry.ledger import Decision, decide, record
 from roadworthy.registry.rows import as_text, from_text, moment
 from roadworthy.settings import is_name
 
-#: Two trainings that finish in the same moment may draw the same number; the second draws again.
-_DRAWS = 5
+#: Two trainings that finish in the same moment may draw the same number (PostgreSQL); the second draws again.
+#: In every round one of them succeeds, so this is how many may finish together.
+_DRAWS = 50
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -227,10 +228,16 @@ def parse_reference(reference: str) -> tuple[str, int]:
     return model, int(number)
 
 
-def find(connection: Connection, namespace: str, model: str, version: int) -> VersionRow:
-    """One version inside the caller's transaction; UnknownName says which versions there are."""
+def find(
+    connection: Connection, namespace: str, model: str, version: int, *, hold: bool = False
+) -> VersionRow:
+    """One version inside the caller's transaction; UnknownName says which versions there are.
+
+    hold   whether nobody may change its row (bar it) until the transaction ends; SQLite holds everything anyway
+    """
     of_model = (versions.c.namespace == namespace, versions.c.model == model)
-    row = connection.execute(select(versions).where(*of_model, versions.c.version == version)).one_or_none()
+    query = select(versions).where(*of_model, versions.c.version == version)
+    row = connection.execute(query.with_for_update(read=True) if hold else query).one_or_none()
     if row is not None:
         return _read(row)
     newest = connection.execute(select(func.max(versions.c.version)).where(*of_model)).scalar()
