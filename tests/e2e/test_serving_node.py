@@ -279,10 +279,8 @@ def test_workers_end_when_their_supervisor_is_killed(start: Starter, workspace: 
     assert os.listdir(server.node.journals) == []
 
 
-def test_a_second_supervisor_of_a_node_is_refused_tokens_are_wanted_abroad(
-    start: Starter, workspace: Workspace
-) -> None:
-    """An address that others reach does not open without tokens."""
+def test_an_address_that_others_reach_wants_tokens(start: Starter, workspace: Workspace) -> None:
+    """It does not open without a file of tokens."""
     with pytest.raises(AssertionError, match="ROADWORTHY_TOKENS_FILE"):
         start.supervisor(workspace, "--host", "0.0.0.0")
 

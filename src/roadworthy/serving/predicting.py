@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from roadworthy.clock import Clock, micros, uuid7
-from roadworthy.features.batch import Batch
+from roadworthy.features.batch import Batch, Floats
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
 from roadworthy.predictionlog.record import Number, Prediction
 from roadworthy.serving.exchange import Rejected
@@ -245,9 +245,19 @@ def _ask(loaded: Loaded, batch: Batch) -> Said:
         return Said(batch, b"", 0, None, f"it raised {type(error).__name__}")
     if output.shape != (batch.n,) or encoded.shape[:1] != (batch.n,):
         return Said(batch, b"", 0, None, f"it gave an output of shape {output.shape} for {batch.n} rows")
-    wrong = int(batch.n - np.isfinite(output).sum())
-    error_text = f"{wrong} of {batch.n} outputs are not finite numbers" if wrong else ""
-    return Said(batch, encoded.tobytes(), encoded.shape[1] * 8, output.tolist(), error_text)
+    return Said(batch, encoded.tobytes(), encoded.shape[1] * 8, output.tolist(), _fault(output, loaded))
+
+
+def _fault(output: Floats, loaded: Loaded) -> str:
+    """What is wrong with numbers that a version gave, "" when nothing is."""
+    finite = np.isfinite(output)
+    if not finite.all():
+        return f"{int((~finite).sum())} of {len(output)} outputs are not finite numbers"
+    clamp = loaded.scorer.model.clamp
+    if clamp is None:
+        return ""
+    outside = int(((output < clamp[0]) | (output > clamp[1])).sum())
+    return f"{outside} of {len(output)} outputs are outside {clamp[0]:g} to {clamp[1]:g}" if outside else ""
 
 
 def _row(record: Prediction) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from roadworthy.clock import Clock, micros
-from roadworthy.errors import NotReady
+from roadworthy.errors import CorruptArtifact, NotReady
 from roadworthy.node import NodeDirectory, WorkerState
 from roadworthy.supervisor.planning import Wanted, next_plan, together
 from roadworthy.supervisor.staging import Stager
@@ -44,7 +44,11 @@ class Follower:
     ) -> None:
         self._database, self._stager, self._node = database, stager, node
         self._namespace, self._clock = namespace, clock
-        self._current = node.read_plan()
+        try:
+            self._current = node.read_plan()
+        except CorruptArtifact as error:
+            logger.error("the local plan is lost, and only the control database has it now: %s", error)
+            self._current = None
 
     def poll(self) -> None:
         """One look at the database: stage, write the plan if it changed, note that the database agrees with it.

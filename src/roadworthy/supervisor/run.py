@@ -6,20 +6,17 @@ go on with the last local plan.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from roadworthy.clock import SystemClock
-from roadworthy.errors import Conflict, DefinitionError
+from roadworthy.errors import DefinitionError
 from roadworthy.node import NodeDirectory, WorkerState, write_whole
 from roadworthy.predictionlog.journal import Durability
 from roadworthy.settings import Settings
@@ -27,6 +24,7 @@ from roadworthy.supervisor.binding import bind, check_exposure
 from roadworthy.supervisor.control import ControlDatabase
 from roadworthy.supervisor.crew import Crew
 from roadworthy.supervisor.following import Follower, Reporter
+from roadworthy.supervisor.lock import acquire
 from roadworthy.supervisor.repeating import Repeating, Troubles
 from roadworthy.supervisor.rolling import Roller
 from roadworthy.supervisor.staging import Stager
@@ -87,7 +85,7 @@ def run(
     check_exposure(host, digests)
     directory = NodeDirectory(settings.nodes / (node or node_name()))
     directory.create()
-    lock = _locked(directory.lock)
+    lock = acquire(directory.lock, LOCK_SECONDS)
     try:
         with bind(host, port) as listening:
             options = _Options(workers, replay_clock, durability, digests, seed)
@@ -178,24 +176,3 @@ def node_name() -> str:
     """
     name = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname().lower()).strip("-")
     return name or "node"
-
-
-def _locked(path: Path) -> int:
-    """The node's lock, shared with the workers: it is free when the last of them is gone.
-
-    raises  Conflict when it does not get free
-    """
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(handle)
-                raise Conflict(
-                    f"another supervisor serves from {path.parent}: stop it, or give this one another node name"
-                ) from None
-            time.sleep(0.1)
-        else:
-            return handle
