@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from roadworthy.clock import instant
-from roadworthy.features.columns import Floats, Times
+from roadworthy.features.columns import FEW_ROWS, Floats, Times
 from roadworthy.features.declarations import Part
 from roadworthy.features.distinct import distinct
 
@@ -21,7 +21,6 @@ _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _QUARTER = 15 * _MINUTE
-_FEW_ROWS = 64
 
 
 def local_micros(times: Times, zone: ZoneInfo) -> Times:
@@ -29,8 +28,8 @@ def local_micros(times: Times, zone: ZoneInfo) -> Times:
 
     times   microseconds since 1970 UTC, none missing, within `columns.EARLIEST` and `columns.LATEST`
     """
-    if len(times) <= _FEW_ROWS:
-        return times + np.array([_offset(time, zone) for time in times.tolist()], dtype=np.int64)
+    if len(times) <= FEW_ROWS:
+        return np.array([time + _offset(time, zone) for time in times.tolist()], dtype=np.int64)
     quarters, places = distinct(times // _QUARTER)
     starts = (quarters * _QUARTER).tolist()
     first = np.array([_offset(start, zone) for start in starts], dtype=np.int64)

@@ -13,10 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from roadworthy.errors import DefinitionError
-from roadworthy.features.columns import NO_TIME, Column, Floats, Lists, Strings, Times, missing_rows
+from roadworthy.features.columns import FEW_ROWS, NO_TIME, Column, Floats, Lists, Strings, Times, missing_rows
 from roadworthy.features.localtime import local_micros
 
 Mask = npt.NDArray[np.bool_]
+
+_FLOAT, _TIME = (
+    np.dtype(np.float64),
+    np.dtype(np.int64),
+)  # comparing with these is quicker than with the classes
 
 
 class Reading:
@@ -32,14 +37,14 @@ class Reading:
     def numbers(self, name: str) -> Floats:
         """A column of numbers or booleans."""
         column = self.columns[name]
-        if isinstance(column, np.ndarray) and column.dtype == np.float64:
+        if isinstance(column, np.ndarray) and column.dtype == _FLOAT:
             return cast(Floats, column)
         raise _other_kind(name, "numbers")
 
     def times(self, name: str) -> Times:
         """A column of timestamps."""
         column = self.columns[name]
-        if isinstance(column, np.ndarray) and column.dtype == np.int64:
+        if isinstance(column, np.ndarray) and column.dtype == _TIME:
             return cast(Times, column)
         raise _other_kind(name, "timestamps")
 
@@ -79,8 +84,8 @@ class Reading:
         found = self._local.get(key)
         if found is None:
             times = self.times(name)
-            absent = times == NO_TIME
-            if absent.any():
+            if NO_TIME in times.tolist() if self.n <= FEW_ROWS else times.min() == NO_TIME:
+                absent = times == NO_TIME
                 found = local_micros(np.where(absent, 0, times), zone), absent
             else:
                 found = local_micros(times, zone), None

@@ -5,12 +5,13 @@ Not here: the vocabulary itself (see `vocabulary`). Work on text is done once pe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from roadworthy.features.columns import Column, Floats, Lists, Strings
+from roadworthy.features.columns import FEW_ROWS, Column, Floats, Lists, Strings
 from roadworthy.features.declarations import Categories, Category
 from roadworthy.features.distinct import distinct
 from roadworthy.features.reading import Reading
@@ -18,7 +19,6 @@ from roadworthy.features.vocabulary import MISSING, UNKNOWN, Clean, Vocabulary
 
 SEPARATOR = "\x1f"
 
-_FEW_ROWS = 64
 _CHUNK_ROWS = 65_536
 _STATE_MISSING, _STATE_UNKNOWN = np.int8(1), np.int8(2)
 
@@ -83,7 +83,7 @@ class CrossEncoder:
 
     def _numbers(self, reading: Reading) -> npt.NDArray[np.int32]:
         parts = [reading.strings(name) for name in self._columns]
-        if reading.n <= _FEW_ROWS:
+        if reading.n <= FEW_ROWS:
             return self._vocabulary.numbers_of(_joined_rows(parts))
         strings = crossed(parts)
         numbers: npt.NDArray[np.int32] = self._vocabulary.numbers(strings.uniques)[strings.codes]
@@ -133,6 +133,8 @@ class CategoriesEncoder:
 
     def _codes(self, lists: Lists, first: int, last: int) -> npt.NDArray[np.int32]:
         """Codes of the encoded texts of rows `first` to `last`, -1 for padding; shape (last - first, length)."""
+        if last - first <= FEW_ROWS:
+            return self._codes_of_few(lists, first, last)
         positions = lists.offsets[first:last, np.newaxis] + self._steps
         beyond = positions >= lists.offsets[first + 1 : last + 1, np.newaxis]
         if len(lists.values.codes) == 0:
@@ -140,6 +142,15 @@ class CategoriesEncoder:
         codes = lists.values.codes.take(positions, mode="clip")
         codes[beyond] = -1
         return codes
+
+    def _codes_of_few(self, lists: Lists, first: int, last: int) -> npt.NDArray[np.int32]:
+        length = len(self._steps)
+        bounds = lists.offsets[first : last + 1].tolist()
+        rows = []
+        for start, end in itertools.pairwise(bounds):
+            codes = lists.values.codes[start : min(end, start + length)].tolist()
+            rows.append(codes + [-1] * (length - len(codes)))
+        return np.array(rows, dtype=np.int32)
 
 
 def state_of(numbers: npt.NDArray[np.int32]) -> States:
@@ -156,7 +167,7 @@ def crossed(parts: Sequence[Strings]) -> Strings:
     >>> crossed([Strings.of(["JFK", None]), Strings.of(["SEA", "SEA"])]).texts() == ["JFK\\x1fSEA", None]
     True
     """
-    if len(parts[0].codes) <= _FEW_ROWS:
+    if len(parts[0].codes) <= FEW_ROWS:
         return Strings.of(_joined_rows(parts))
     together = parts[0]
     for part in parts[1:]:
