@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
-import threading
 import weakref
 from pathlib import Path
 
@@ -73,7 +72,6 @@ class LightGBMPredictor:
         _check(self._library, status)
         # finalisers run last registered first: the prepared call goes before the trees it refers to
         weakref.finalize(self, self._library.LGBM_FastConfigFree, self._single)
-        self._one_at_a_time = threading.Lock()
 
     def predict(self, matrix: Floats) -> Floats:
         """The probability of the positive class, shape (n,); NaN is LightGBM's missing value."""
@@ -86,15 +84,14 @@ class LightGBMPredictor:
         return output
 
     def _predict_few(self, rows: Floats, output: Floats) -> None:
-        """Row by row through the call prepared at load, which holds one row's buffers."""
+        """Row by row through the call prepared at load; LightGBM lets one thread at a time use its buffers."""
         written = ctypes.c_int64()
         source, target = rows.ctypes.data, output.ctypes.data
-        with self._one_at_a_time:
-            for row in range(len(rows)):
-                status = self._library.LGBM_BoosterPredictForMatSingleRowFast(
-                    self._single, source + row * self.width * 8, ctypes.byref(written), target + row * 8
-                )
-                _check(self._library, status)
+        for row in range(len(rows)):
+            status = self._library.LGBM_BoosterPredictForMatSingleRowFast(
+                self._single, source + row * self.width * 8, ctypes.byref(written), target + row * 8
+            )
+            _check(self._library, status)
 
     def _predict_many(self, rows: Floats, output: Floats) -> None:
         status = self._library.LGBM_BoosterPredictForMat(

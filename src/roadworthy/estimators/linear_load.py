@@ -110,7 +110,11 @@ class LinearPredictor:
         if len(rows) <= _FEW_ROWS:
             try:
                 return np.array([self._alone(row) for row in rows.tolist()], dtype=np.float64)
-            except (IndexError, OverflowError, ValueError):  # a category out of range, or NaN: `_together` says where
+            except (
+                IndexError,
+                OverflowError,
+                ValueError,
+            ):  # a category out of range, or NaN: `_together` says where
                 pass
         return self._together(rows)
 
