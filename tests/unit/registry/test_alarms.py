@@ -142,6 +142,13 @@ def test_a_revision_of_an_older_window_leaves_the_alarm_to_the_newer_one(alarms:
     assert alarms.open() == ()
 
 
+def test_a_failure_that_is_taken_back_no_longer_counts(alarms: Alarms) -> None:
+    """Outcomes were withdrawn, the window cannot be judged any more: the day before decides again."""
+    judge(alarms, 0, verdict("pass"))
+    judge(alarms, 1, verdict("fail"))
+    assert len(judge(alarms, 1, verdict("insufficient")).closed) == 1
+
+
 def test_an_older_window_counts_while_the_newer_ones_are_undecided(alarms: Alarms) -> None:
     """The newest window whose labels matured decides."""
     judge(alarms, 0, verdict("pass"))

@@ -6,6 +6,8 @@ from alembic import context
 
 from roadworthy.database.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-with context.begin_transaction():
-    context.run_migrations()
+# Alembic runs this file under that name; whoever only imports it (doctest, a documentation tool) looks on.
+if __name__ == "env_py":
+    context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+    with context.begin_transaction():
+        context.run_migrations()
