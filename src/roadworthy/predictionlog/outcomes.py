@@ -117,13 +117,13 @@ def _visible(outcomes: pa.Table, name: str, now: int) -> pa.Table:
     They come sorted by (event_time, known_at, id), with `known_at` appended.
     """
     known_at = np.maximum(_int64(outcomes, "event_time"), _int64(outcomes, "arrival_time"))
-    table = outcomes.append_column("known_at", pa.array(known_at))
-    table = table.filter(pc.and_(pc.equal(table.column("name"), name), pa.array(known_at <= now)))
-    order = [("id", "ascending"), ("revision", "descending"), ("known_at", "ascending")]
-    table = table.take(pc.sort_indices(table, order))
-    if table.num_rows:
-        codes = _found(table.column("id"), pc.unique(table.column("id")))
-        table = table.filter(pa.array(np.append(True, codes[1:] != codes[:-1])))
+    table = outcomes.select(["id", "value", "prediction_id", "unit", "event_time", "revision"])
+    table = table.append_column("known_at", pa.array(known_at))
+    table = table.filter(pc.and_(pc.equal(outcomes.column("name"), name), pa.array(known_at <= now)))
+    fact = _found(table.column("id"), pc.unique(table.column("id")))
+    order = np.lexsort((_int64(table, "known_at"), -_int64(table, "revision"), fact))
+    latest = order[np.diff(fact[order], prepend=-1) != 0]
+    table = table.take(pa.array(latest))
     table = table.filter(pc.invert(pc.is_nan(table.column("value"))))
     return table.take(
         pc.sort_indices(table, [("event_time", "ascending"), ("known_at", "ascending"), ("id", "ascending")])
@@ -173,10 +173,11 @@ class _Ranges:
     """
 
     def __init__(self, owner: Integers, times: Integers) -> None:
-        self._instants = np.unique(times)
+        first = np.diff(times, prepend=times[:1] - 1) != 0
+        self._instants = times[first]
         self._stride = len(self._instants) + 1
         owned = np.flatnonzero(owner >= 0)
-        keys = owner[owned] * self._stride + np.searchsorted(self._instants, times[owned])
+        keys = owner[owned] * self._stride + (np.cumsum(first) - 1)[owned]
         order = np.argsort(keys, kind="stable")
         self._keys, self.events = keys[order], owned[order]
 

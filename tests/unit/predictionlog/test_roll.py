@@ -145,6 +145,26 @@ def test_a_full_disk_keeps_the_journal_and_leaves_no_half_file(
     assert files(tmp_path / "log") == [f"schemas/{SCHEMA.digest}.json"]
 
 
+def test_the_journal_goes_last_and_only_after_everything_else_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is synced, renamed and synced in its directory, the manifest after the rows; then the journal goes."""
+    path = sealed(tmp_path / "journals", [prediction(0)])
+    steps: list[str] = []
+    replace, unlink = Path.replace, Path.unlink
+    monkeypatch.setattr(rolling, "_sync", lambda path: steps.append(f"sync {path.name.split('.')[-1][:4]}"))
+    monkeypatch.setattr(
+        Path, "replace", lambda path, to: steps.append(f"publish {to.suffix}") or replace(path, to)
+    )
+    monkeypatch.setattr(
+        Path, "unlink", lambda path, **how: steps.append(f"delete {path.suffix}") or unlink(path, **how)
+    )
+    roll([path], tmp_path / "log")
+    published = [step for step in steps if not step.startswith("sync")]
+    assert published == ["publish .json", "publish .parquet", "publish .json", "delete .sealed"]
+    assert [step.split()[0] for step in steps[:-1]] == ["sync", "publish", "sync"] * 3
+
+
 def test_missing_numbers_are_those_between_the_first_and_the_seal() -> None:
     """A record in the middle and the last one were lost; the seal says there were six."""
     header = Header(journal="j", node="n", worker="0", pid=1, started_at=0, sequence=0, first_seq=10)
