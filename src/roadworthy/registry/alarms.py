@@ -8,12 +8,12 @@ fail for a subject and closes when it passes again, however many windows lie bet
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, exists, insert, select, update
+from sqlalchemy import Connection, Engine, Row, and_, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from roadworthy.clock import instant, micros
@@ -25,6 +25,7 @@ from roadworthy.registry.rows import as_text, from_text, moment
 from roadworthy.verdict import Verdict
 
 _NO_VERSION = 0
+_DECIDED = ("pass", "fail")
 _CONTENT = ("ruling", "measured", "limit", "unit", "n", "reason", "evidence")
 
 
@@ -117,9 +118,7 @@ class Alarms:
                 rows = _new_rows(connection, key | window, verdicts)
                 if rows:
                     connection.execute(insert(table), [row | moments for row in rows])
-                opened, closed = _follow(
-                    connection, key, [(row["check"], row["subject"]) for row in rows], moments
-                )
+                opened, closed = _follow(connection, key, rows, moments)
         except IntegrityError as error:
             raise Conflict(
                 f"another process judges {model} from {window_start} to {window_end} too: nothing was kept, retry"
@@ -210,26 +209,52 @@ def _columns(verdict: Verdict) -> dict[str, Any]:
 
 
 def _follow(
-    connection: Connection, key: dict[str, Any], subjects: Sequence[tuple[str, str]], moments: dict[str, int]
+    connection: Connection, key: dict[str, Any], rows: Sequence[dict[str, Any]], moments: dict[str, int]
 ) -> tuple[tuple[Alarm, ...], tuple[Alarm, ...]]:
-    """Open and close the alarms of these checks and subjects; returns both."""
+    """Open and close the alarms that these new rows of one window are about; returns both."""
+    if not rows:
+        return (), ()
     already = {(row.check, row.subject): row for row in _open_alarms(connection, key)}
+    overtaken = _with_newer_windows(connection, key, rows[0])
     opened, closed = [], []
-    for check, subject in subjects:
-        decided = _newest_decided(connection, key | {"check": check, "subject": subject})
-        alarm = already.get((check, subject))
-        if decided is not None and decided.ruling == "fail" and alarm is None:
+    for row in rows:
+        subject = (row["check"], row["subject"])
+        decided = _newest_decided(connection, key, row, subject in overtaken)
+        alarm = already.get(subject)
+        if decided is not None and decided["ruling"] == "fail" and alarm is None:
             opened.append(_open(connection, decided, moments))
-        elif decided is not None and decided.ruling == "pass" and alarm is not None:
-            closed.append(_close(connection, alarm, decided.reason, moments))
+        elif decided is not None and decided["ruling"] == "pass" and alarm is not None:
+            closed.append(_close(connection, alarm, decided["reason"], moments))
     return tuple(opened), tuple(closed)
 
 
-def _newest_decided(connection: Connection, key: dict[str, Any]) -> Row[Any] | None:
-    """The latest revision on the newest window that passed or failed; None when none ever did."""
-    query = select(table).where(*_equal(table, key), table.c.ruling.in_(("pass", "fail")), _is_latest())
+def _with_newer_windows(
+    connection: Connection, key: dict[str, Any], row: dict[str, Any]
+) -> set[tuple[str, str]]:
+    """Checks and subjects that were judged on a newer window than this row's."""
+    end, start = table.c.window_end, table.c.window_start
+    newer = or_(end > row["window_end"], and_(end == row["window_end"], start > row["window_start"]))
+    query = select(table.c.check, table.c.subject).distinct().where(*_equal(table, key), newer)
+    return {(found.check, found.subject) for found in connection.execute(query)}
+
+
+def _newest_decided(
+    connection: Connection, key: dict[str, Any], row: dict[str, Any], overtaken: bool
+) -> Mapping[str, Any] | None:
+    """The latest revision on the newest window that passed or failed; None when none did, or none anew.
+
+    The database is asked only where a new row does not settle it: a hundred subjects are judged at once, and the
+    write lock is held meanwhile.
+    """
+    if row["ruling"] in _DECIDED and not overtaken:
+        return row
+    if row["ruling"] not in _DECIDED and row["revision"] == 0:
+        return None
+    subject = key | {"check": row["check"], "subject": row["subject"]}
+    query = select(table).where(*_equal(table, subject), table.c.ruling.in_(_DECIDED), _is_latest())
     newest_first = (table.c.window_end.desc(), table.c.window_start.desc())
-    return connection.execute(query.order_by(*newest_first).limit(1)).one_or_none()
+    found = connection.execute(query.order_by(*newest_first).limit(1)).one_or_none()
+    return None if found is None else found._asdict()
 
 
 def _is_latest() -> Any:
@@ -243,7 +268,7 @@ def _open_alarms(connection: Connection, key: dict[str, Any]) -> Sequence[Row[An
     return connection.execute(select(alarms).where(*_equal(alarms, key), alarms.c.open == 1)).all()
 
 
-def _open(connection: Connection, verdict: Row[Any], moments: dict[str, int]) -> Alarm:
+def _open(connection: Connection, verdict: Mapping[str, Any], moments: dict[str, int]) -> Alarm:
     names = ("namespace", "model", "version", "check", "subject", "reason", "window_start")
     opening = {
         "open": 1,
@@ -251,7 +276,7 @@ def _open(connection: Connection, verdict: Row[Any], moments: dict[str, int]) ->
         "opened_event_time": moments["event_time"],
         "closed_reason": "",
     }
-    values = {name: getattr(verdict, name) for name in names} | opening
+    values = {name: verdict[name] for name in names} | opening
     return _read_alarm(connection.execute(insert(alarms).values(**values).returning(*alarms.c)).one())
 
 

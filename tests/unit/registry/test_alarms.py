@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import permutations
+from itertools import count, permutations
+from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from roadworthy.errors import DefinitionError
@@ -15,6 +18,7 @@ from roadworthy.verdict import Ruling, Verdict
 from .building import JULY, after
 
 DAY = timedelta(days=1)
+NAMESPACES = count()
 
 
 def verdict(
@@ -164,6 +168,29 @@ def test_the_order_of_judging_does_not_change_whether_an_alarm_is_open(engine: E
         for day, ruling in order:
             judge(alarms, day, verdict(ruling))
         assert [alarm.window_start for alarm in alarms.open()] == [JULY + DAY]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(get_args(Ruling))), max_size=10))
+def test_an_alarm_is_open_exactly_when_the_newest_decided_day_failed(
+    engine: Engine, judgements: list[tuple[int, Ruling]]
+) -> None:
+    """Days judged and judged again in any order; witness: the last word on each day, newest day first.
+
+    Where no day is decided any more, the alarm stays as it was: silence is not recovery.
+    """
+    alarms = Alarms(engine, f"any-{next(NAMESPACES)}")
+    last: dict[int, Ruling] = {}
+    failing = False
+    for day, ruling in judgements:
+        judge(alarms, day, verdict(ruling))
+        last[day] = ruling
+        decided = [last[known] for known in sorted(last) if last[known] in ("pass", "fail")]
+        failing = decided[-1] == "fail" if decided else failing
+        assert len(alarms.open()) == failing
+        assert {judged.window_start: judged.verdict.ruling for judged in alarms.verdicts("delay")} == {
+            JULY + known * DAY: said for known, said in last.items()
+        }
 
 
 def test_two_verdicts_on_the_same_subject_are_refused(alarms: Alarms) -> None:
