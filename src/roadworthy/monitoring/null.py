@@ -202,7 +202,7 @@ def _innovations(residuals: Floats, days: int) -> Floats:
     centred = np.sort(residuals - residuals.mean())
     chance = _chance(days)
     grid = (np.arange(GRID) + 0.5) / GRID
-    draws = np.interp(grid, (np.arange(centred.size) + 0.5) / centred.size, centred)[chance.cell]
+    draws: Floats = np.interp(grid, (np.arange(centred.size) + 0.5) / centred.size, centred)[chance.cell]
     flat = draws.reshape(-1)
     for sign, (where, log_left) in zip((-1.0, 1.0), chance.tails, strict=True):
         ordered = np.sort(sign * centred)

@@ -132,7 +132,8 @@ def units(cells: Cells, column: Column) -> Integers:
     """The values of a number column in whole units, missing ones as 0; zeros for other kinds; shape (n,)."""
     if not isinstance(cells, NumberCells) or not isinstance(column, np.ndarray):
         return np.zeros(_length(column), dtype=np.int64)
-    scaled = np.nan_to_num(column / cells.unit, nan=0.0, posinf=MOST_UNITS, neginf=-MOST_UNITS)
+    with np.errstate(over="ignore"):
+        scaled = np.nan_to_num(column / cells.unit, nan=0.0, posinf=MOST_UNITS, neginf=-MOST_UNITS)
     return np.rint(np.clip(scaled, -MOST_UNITS, MOST_UNITS)).astype(np.int64)
 
 
