@@ -22,6 +22,11 @@ Floats = npt.NDArray[np.float64]
 Counted = Callable[[DayStatistics], Sequence[int]]
 
 WINDOWS = (1, 7)
+#: A distance below this is never reported, however sure it is: about one row in ten in other cells.
+SMALLEST = 0.1
+#: The reference's own days are compared with the rest of it, less the days so near: neighbours resemble each other,
+#: and a future day has no neighbours in the reference. Less where the reference is short.
+NEIGHBOURS = 14
 
 
 def inputs(reference: Reference) -> list[Watched]:
@@ -71,6 +76,7 @@ def _watched(check: str, key: str, reference: Reference, counted: Counted) -> Wa
         f"Jensen-Shannon distance of {'{key}' if key else 'predictions'} {{measured}}",
         lambda value: float(min(np.exp(value), 1.0)),
         unit="distance",
+        material=lambda score, days: bool(np.exp(score.mean) >= SMALLEST),
         evidence=most_moved,
     )
 
@@ -84,11 +90,16 @@ def _reader(
         number = np.array([day.day for day in days], dtype=np.int64)
         counts = np.array([counted(day) for day in days], dtype=np.float64)
         total = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0)])
+        near = min(NEIGHBOURS, len(number) // 8)
         kept, value, variance = [], [], []
         for at, day in enumerate(number):
             start = int(np.searchsorted(number, day - window + 1))
             pooled = total[at + 1] - total[start]
-            rest = whole - pooled if own else whole
+            rest = (
+                whole - (total[min(at + 1 + near, len(number))] - total[max(start - near, 0)])
+                if own
+                else whole
+            )
             if (
                 (own and at + 1 - start < window)
                 or at + 1 - start < window / 2

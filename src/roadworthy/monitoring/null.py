@@ -85,8 +85,8 @@ class Null:
     """What healthy looks like for one series.
 
     mean, between   mean of the reference days; variance between days beyond sampling
-    spread          per window length: standard deviation of its standardised mean in healthy years
-    limit           how many `spread` the highest window of a healthy year exceeds as rarely as the budget says
+    limits          per window length: how far its mean may be from `mean`, in standard errors of that many
+                    independent days, before a healthy year would get there less often than the budget allows
     side            which deviations count
     days            reference days learned from
     inflation       long-run variance over day-to-day variance: above 1 where bad days come together
@@ -94,8 +94,7 @@ class Null:
 
     mean: float
     between: float
-    spread: tuple[tuple[int, float], ...]
-    limit: float
+    limits: tuple[tuple[int, float], ...]
     side: Side
     days: int
     inflation: float
@@ -103,13 +102,13 @@ class Null:
     def score(self, series: Series, day: int) -> list[Score]:
         """Each window that ends with `day` and has enough days, shortest first."""
         scores = []
-        for window, spread in self.spread:
+        for window, limit in self.limits:
             held = series.until(day, window)
             if held.days.size < max(1.0, ENOUGH * window):
                 continue
             weight = 1.0 / (self.between + held.variance)
             mean = float(weight @ held.value / weight.sum())
-            allowed = self.limit * spread / float(np.sqrt(weight.sum()))
+            allowed = limit / float(np.sqrt(weight.sum()))
             away = mean - self.mean
             signed = {"both": abs(away), "above": away, "below": -away}[self.side]
             low = -np.inf if self.side == "above" else self.mean - allowed
@@ -123,7 +122,7 @@ def learn(series: Series, *, windows: tuple[int, ...], side: Side, per_year: flo
 
     windows    trailing windows in days, looked at every day
     side       which deviations count: both, above or below
-    per_year   probability that a healthy year crosses the threshold in any of the windows
+    per_year   how often a healthy year is expected to cross the thresholds of all windows together
 
     A series of constants is given the sampling variance: never seen is not the same as impossible.
     """
@@ -132,16 +131,16 @@ def learn(series: Series, *, windows: tuple[int, ...], side: Side, per_year: flo
     mean, between = _moments(series)
     unit = (series.value - mean) / np.sqrt(between + series.variance)
     if unit.std() < 0.5:  # less than sampling allows for: the bound on the variance decides, not the days
-        spread, limit = _plain(series.days.size, windows, side, per_year)
-        return Null(mean, between, spread, limit, side, series.days.size, 1.0)
+        limits = _plain(series.days.size, windows, side, per_year)
+        return Null(mean, between, limits, side, series.days.size, 1.0)
     unit = (unit - unit.mean()) / unit.std()
     coefficients = autoregression(unit)
     residuals = np.asarray(lfilter(np.concatenate([[1.0], -coefficients]), [1.0], unit))[len(coefficients) :]
     draws = _innovations(residuals, WARM_UP + unit.size + YEAR)
     worlds = _worlds(coefficients, draws, unit.size)[:, WARM_UP:]
     long_run = float(draws.var() / (1.0 - coefficients.sum()) ** 2)
-    spread, limit = _threshold(worlds, unit.size, windows, side, per_year)
-    return Null(mean, between, spread, limit, side, series.days.size, max(long_run, 1.0))
+    limits = _limits(worlds, unit.size, windows, side, per_year)
+    return Null(mean, between, limits, side, series.days.size, max(long_run, 1.0))
 
 
 def autoregression(unit: Floats) -> Floats:
@@ -242,7 +241,7 @@ def _chance(days: int) -> _Chance:
 def _pareto(excess: Floats) -> tuple[float, float]:
     """Shape and scale of a generalised Pareto tail by L-moments.
 
-    A shape from twenty values is mostly noise, so it is drawn half-way to 0.1 and kept in [0, 0.25]; at 0 the tail
+    A shape from twenty values is mostly noise, so it is drawn half-way to 0.1 and kept in [0, 0.5]; at 0 the tail
     is exponential, already heavier than a normal one.
     """
     if excess.size < 5 or excess.mean() <= 0:
@@ -250,34 +249,31 @@ def _pareto(excess: Floats) -> tuple[float, float]:
     ordered = np.sort(excess)
     first = float(ordered.mean())
     second = float((np.arange(ordered.size) @ ordered) / (ordered.size * (ordered.size - 1)) * 2 - first)
-    shape = float(np.clip((2.1 - first / second) / 2, 0.0, 0.25)) if second > 0 else 0.0
+    shape = float(np.clip((2.1 - first / second) / 2, 0.0, 0.5)) if second > 0 else 0.0
     return shape, first * (1.0 - shape)
 
 
 @lru_cache(maxsize=256)
-def _plain(
-    days: int, windows: tuple[int, ...], side: Side, per_year: float
-) -> tuple[tuple[tuple[int, float], ...], float]:
+def _plain(days: int, windows: tuple[int, ...], side: Side, per_year: float) -> tuple[tuple[int, float], ...]:
     draws = np.random.default_rng(SEED).standard_normal((YEARS, days + YEAR))
-    return _threshold(draws, days, windows, side, per_year)
+    return _limits(draws, days, windows, side, per_year)
 
 
-def _threshold(
+def _limits(
     worlds: Floats, days: int, windows: tuple[int, ...], side: Side, per_year: float
-) -> tuple[tuple[tuple[int, float], ...], float]:
-    """Spread of each window and the limit on their maximum, from healthy worlds of a reference and a year each."""
+) -> tuple[tuple[int, float], ...]:
+    """The limit of each window, from healthy worlds of a reference and a year each; the budget shared evenly."""
     past = worlds[:, :days]
     unit = (worlds - past.mean(axis=1, keepdims=True)) / past.std(axis=1, keepdims=True)
     total = np.cumsum(unit, axis=1)
-    spreads, highest = [], np.full(len(worlds), -np.inf)
+    chance = -float(np.expm1(-per_year / len(windows)))  # of at least one, where so many are expected
+    limits = []
     for window in windows:
         start = max(days, window)
         mean = (total[:, start:] - total[:, start - window : worlds.shape[1] - window]) / np.sqrt(window)
-        spread = float(mean.std())
-        spreads.append((window, spread))
-        watched = {"both": np.abs(mean), "above": mean, "below": -mean}[side] / spread
-        highest = np.maximum(highest, watched.max(axis=1))
-    return tuple(spreads), rare_quantile(highest, per_year)
+        watched = {"both": np.abs(mean), "above": mean, "below": -mean}[side]
+        limits.append((window, rare_quantile(watched.max(axis=1), chance)))
+    return tuple(limits)
 
 
 def rare_quantile(highest: Floats, probability: float) -> float:

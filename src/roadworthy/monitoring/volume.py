@@ -8,6 +8,9 @@ from roadworthy.monitoring.null import Series
 from roadworthy.monitoring.watch import Days, Lens, Watched
 from roadworthy.profiles.reference import Reference
 
+#: Rows that differ by less than this share are never an alarm, however sure it is.
+SMALLEST = 0.2
+
 
 def watched(reference: Reference) -> list[Watched]:
     """Rows of the day and of the week; too many are as telling as too few (a batch sent twice)."""
@@ -18,6 +21,7 @@ def watched(reference: Reference) -> list[Watched]:
             (Lens(_read, (1, 7), "both", trim=True),),
             "{measured} times the rows of the same weekday in the reference",
             lambda value: float(np.exp(value)),
+            material=lambda score, days: abs(float(np.expm1(score.mean))) >= SMALLEST,
         )
     ]
 
