@@ -70,6 +70,11 @@ class Settings:
         return self.root / "log"
 
     @property
+    def statistics(self) -> Path:
+        """What monitors counted: one file a version and day; can be counted again from the log."""
+        return self.root / "statistics"
+
+    @property
     def nodes(self) -> Path:
         """One directory a serving node: plan, staged artifacts, journals, worker states."""
         return self.root / "nodes"

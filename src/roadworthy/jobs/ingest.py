@@ -12,7 +12,9 @@ from roadworthy.model import load_user_module
 from roadworthy.settings import Settings
 
 
-def ingest_file(settings: Settings, path: str | Path, *, only: Sequence[str] = (), batch: str = "initial") -> list[Ingested]:
+def ingest_file(
+    settings: Settings, path: str | Path, *, only: Sequence[str] = (), batch: str = "initial"
+) -> list[Ingested]:
     """Load every table the file declares with a `load` function, and ingest it.
 
     only     names of tables; all of them when empty
@@ -23,7 +25,9 @@ def ingest_file(settings: Settings, path: str | Path, *, only: Sequence[str] = (
     if not file.is_file():
         raise DefinitionError(f"there is no file {path}: give the Python file that declares the tables")
     module, _ = load_user_module(file)
-    declared = {value.name: value for value in vars(module).values() if isinstance(value, TableSchema) and value.load}
+    declared = {
+        value.name: value for value in vars(module).values() if isinstance(value, TableSchema) and value.load
+    }
     unknown = sorted(set(only) - set(declared))
     if unknown or not declared:
         known = ", ".join(declared) or "none: declare roadworthy.table(..., load=function)"
@@ -34,5 +38,7 @@ def ingest_file(settings: Settings, path: str | Path, *, only: Sequence[str] = (
 
 def _ingest_one(settings: Settings, schema: TableSchema, batch: str) -> Ingested:
     if schema.load is None:
-        raise DefinitionError(f"table {schema.name!r} has no load function: declare roadworthy.table(..., load=function)")
+        raise DefinitionError(
+            f"table {schema.name!r} has no load function: declare roadworthy.table(..., load=function)"
+        )
     return ingest(settings.tables, settings.quarantine, schema, schema.load(), batch)

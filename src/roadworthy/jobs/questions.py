@@ -6,7 +6,7 @@ One function serves training, the gate, replay, batch scoring and source parity,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -50,12 +50,24 @@ class Questions:
         """Labels that were known at `now` (microseconds); NaN for all others."""
         return np.where(self.label_known_at <= now, self.label, np.nan)
 
+    def before(self, cut: int) -> Questions:
+        """The questions asked before `cut` (microseconds), with what was known by then: later labels are NaN."""
+        kept = self.take(self.asked_at < cut)
+        return replace(kept, label=kept.labels_as_of(cut))
+
     def take(self, mask: np.ndarray) -> Questions:
         """The questions where `mask` is true."""
-        return Questions(self.table.filter(pa.array(mask)), self.asked_at[mask], self.label[mask], self.label_known_at[mask])
+        return Questions(
+            self.table.filter(pa.array(mask)),
+            self.asked_at[mask],
+            self.label[mask],
+            self.label_known_at[mask],
+        )
 
 
-def load_questions(tables: Path, model: Model, start: datetime | None = None, end: datetime | None = None) -> Questions:
+def load_questions(
+    tables: Path, model: Model, start: datetime | None = None, end: datetime | None = None
+) -> Questions:
     """Read the model's history, keep questions asked in [start, end), and join every source as known then.
 
     tables   directory of the ingested tables
@@ -66,7 +78,9 @@ def load_questions(tables: Path, model: Model, start: datetime | None = None, en
     wanted = dict.fromkeys([*model.question_columns(), asked.column, model.outcome.name, known.column])
     history = read(tables, model.history, columns=list(wanted))
     if history.num_rows == 0:
-        raise DefinitionError(f"table {model.history!r} has no rows: ingest some before asking questions of it")
+        raise DefinitionError(
+            f"table {model.history!r} has no rows: ingest some before asking questions of it"
+        )
     asked_at = _instants(history, asked)
     mask = np.ones(len(asked_at), dtype=bool)
     mask &= asked_at >= micros(start) if start else True
@@ -78,7 +92,9 @@ def load_questions(tables: Path, model: Model, start: datetime | None = None, en
     label = _numbers(history.column(model.outcome.name))
     label_known_at = _instants(history, known)
     label_known_at = np.where(np.isnan(label), NEVER, label_known_at)
-    label_known_at = np.where(label_known_at > asked_at + model.outcome.window // timedelta(microseconds=1), NEVER, label_known_at)
+    label_known_at = np.where(
+        label_known_at > asked_at + model.outcome.window // timedelta(microseconds=1), NEVER, label_known_at
+    )
     label = np.where(label_known_at == NEVER, np.nan, label)
     questions = history.select(list(model.question_columns()))
     questions = questions.append_column(ASKED_AT, pa.array(asked_at, pa.timestamp("us", "UTC")))
@@ -96,7 +112,9 @@ def join_sources(tables: Path, model: Model, questions: pa.Table) -> pa.Table:
 def _instants(table: pa.Table, expression: TimeExpression) -> Times:
     column = table.column(expression.column)
     if not pa.types.is_timestamp(column.type):
-        raise DefinitionError(f"column {expression.column!r} is {column.type}, but {str(expression)!r} needs a timestamp")
+        raise DefinitionError(
+            f"column {expression.column!r} is {column.type}, but {str(expression)!r} needs a timestamp"
+        )
     moments = pc.fill_null(column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()), NEVER).to_numpy()
     offset = expression.offset // timedelta(microseconds=1)
     return np.where(moments == NEVER, NEVER, moments + np.where(moments == NEVER, 0, offset))

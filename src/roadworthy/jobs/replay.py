@@ -9,15 +9,19 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from roadworthy.clock import instant, micros
-from roadworthy.jobs.questions import NEVER, Questions
+from roadworthy.jobs.questions import NEVER, Questions, load_questions
 from roadworthy.jobs.sender import Post, Sender
-from roadworthy.model import Model
+from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.tick import tick
+from roadworthy.model import Model, load_definition
 
 _HOUR = 3_600_000_000
 
@@ -80,7 +84,9 @@ class Replay:
         while now < until:
             following = min(micros(tick(instant(now))), until)
             if following <= now:
-                raise ValueError(f"the tick at {instant(now)} asked to run again at {instant(following)}, which is not later")
+                raise ValueError(
+                    f"the tick at {instant(now)} asked to run again at {instant(following)}, which is not later"
+                )
             first, last = np.searchsorted(self.questions.asked_at, [now, following])
             posts = self._requests(int(first), int(last))
             for body in self.sender.send_all(posts):
@@ -105,10 +111,12 @@ class Replay:
         return [
             Post(
                 path,
-                msgspec.json.encode({"instances": rows[begin:stop], "request_id": f"{self.model.name}-{asked_at[begin]}"}),
+                msgspec.json.encode(
+                    {"instances": rows[begin:stop], "request_id": f"{self.model.name}-{asked_at[begin]}"}
+                ),
                 instant(int(asked_at[begin])).isoformat(),
             )
-            for begin, stop in zip(edges[:-1], edges[1:], strict=True)
+            for begin, stop in pairwise(edges)
         ]
 
     def _outcomes(self, rows: np.ndarray) -> list[Post]:
@@ -141,7 +149,30 @@ class Replay:
 
 def request_rows(model: Model, table: pa.Table) -> list[dict[str, object]]:
     """The rows of a table of questions as a client would send them: inputs, context and unit, nothing else."""
-    wanted = [*model.input_columns(), *(name for name in (*model.context, model.unit) if name not in model.input_columns())]
+    wanted = [
+        *model.input_columns(),
+        *(name for name in (*model.context, model.unit) if name not in model.input_columns()),
+    ]
     rows: list[dict[str, object]] = table.select(wanted).to_pylist()
     return rows
 
+
+def replay_file(
+    stores: Stores,
+    path: str | Path,
+    *,
+    model: str | None = None,
+    start: datetime,
+    end: datetime,
+    url: str,
+    progress: Callable[[str, int, int], None] = lambda step, done, total: None,
+) -> Replayed:
+    """Replay a model's history against a running server, running guards and monitors in between."""
+    chosen = load_definition(path).model(model)
+    questions = load_questions(stores.settings.tables, chosen, start, end)
+    total = questions.n
+    with Sender(url) as sender:
+        replay = Replay(chosen, questions, sender)
+        return replay.run(
+            start, end, lambda now: tick(stores, now).next, lambda now, rows: progress("replay", rows, total)
+        )

@@ -37,13 +37,20 @@ class Sender:
     token    sent as a bearer token when not empty; never logged
     """
 
-    def __init__(self, url: str, *, connections: int = 4, token: str = "", timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, connections: int = 4, token: str = "", timeout_seconds: float = 30.0
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname:
-            raise RoadworthyError(f"server address {url!r} is not understood: write it as http://127.0.0.1:8080")
+            raise RoadworthyError(
+                f"server address {url!r} is not understood: write it as http://127.0.0.1:8080"
+            )
         self._host, self._port = parts.hostname, parts.port or 80
         self._timeout = timeout_seconds
-        self._headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
+        self._headers = {
+            "content-type": "application/json",
+            **({"authorization": f"Bearer {token}"} if token else {}),
+        }
         self._idle: queue.SimpleQueue[http.client.HTTPConnection] = queue.SimpleQueue()
         self._open: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
@@ -88,7 +95,9 @@ class Sender:
                 connection.close()
                 self._idle.put(connection)
                 if attempt == 2:
-                    raise NotReady(f"no server answers at http://{self._host}:{self._port}: {error}") from error
+                    raise NotReady(
+                        f"no server answers at http://{self._host}:{self._port}: {error}"
+                    ) from error
             else:
                 self._idle.put(connection)
                 return answer.status, content

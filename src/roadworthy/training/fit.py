@@ -40,7 +40,8 @@ def train(
     """Fit features and estimator on `rows`, and the estimator again for every fold when `days` are given.
 
     schema   the columns of `rows` with their roles; the version's own schema is narrowed to what it uses
-    y        0.0 and 1.0, shape (n,); rows whose outcome is unknown are left out by the caller
+    y        0.0 and 1.0, shape (n,); NaN where the outcome is not known: such rows teach the features their
+             vocabulary and the reference what traffic looks like, and are left out when the estimator is fitted
     days     day number of every row, for out-of-fold predictions; None = none are made
     raises   UnsupportedEstimator, DefinitionError and SchemaError before the estimator is fitted;
              TooFewSamples when rows, days or classes do not suffice
@@ -53,10 +54,11 @@ def train(
     declared = recipe.features.with_functions(load_snapshot(source.source) if source.source else {})
     features = declared.fit(rows, schema)
     encoded = features.encode(rows)
+    known = ~np.isnan(y)
     fitted = form.fit(
         recipe.estimator,
-        encoded,
-        y,
+        encoded[known],
+        y[known],
         features.columns,
         seed=recipe.seed,
         threads=recipe.threads,
@@ -80,7 +82,8 @@ def train(
         snapshot=source,
         encoded=encoded,
         out_of_fold=unseen,
-        base_rate=Baseline.fit(y).rate,
+        base_rate=Baseline.fit(y[known]).rate,
+        labelled=int(known.sum()),
     )
 
 

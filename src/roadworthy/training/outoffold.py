@@ -64,18 +64,20 @@ def out_of_fold(
 ) -> Floats:
     """The prediction of every row by the estimator that was fitted without the row's fold, shape (n,).
 
+    y            0.0 and 1.0, NaN where the outcome is not known: such rows are predicted and not fitted on
     fold_of      fold of every row, as `folds_by_day` gives it
     on_progress  one a fold, or none
     raises       TooFewSamples when the rows outside a fold have one class only
     """
     predictions = np.empty(len(y), dtype=np.float64)
     form = format_for(recipe.estimator)
+    known = ~np.isnan(y)
     for fold, report in zip_longest(np.unique(fold_of).tolist(), on_progress):
         inside = fold_of == fold
         fitted = form.fit(
             recipe.estimator,
-            encoded[~inside],
-            y[~inside],
+            encoded[known & ~inside],
+            y[known & ~inside],
             columns,
             seed=recipe.seed,
             threads=recipe.threads,

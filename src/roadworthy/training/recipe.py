@@ -60,7 +60,8 @@ class Trained:
     encoded       training rows as the model saw them, shape (n, width)
     out_of_fold   prediction of every training row by an estimator that did not see its days, shape (n,); None
                   when it was not asked for
-    base_rate     share of positives in the training rows: what the trivial baseline always answers
+    base_rate     share of positives in the labelled rows: what the trivial baseline always answers
+    labelled      number of rows whose outcome is known, which the estimator was fitted on
     rows          number of training rows
     """
 
@@ -71,8 +72,9 @@ class Trained:
     encoded: Floats
     out_of_fold: Floats | None
     base_rate: float
+    labelled: int
 
     @property
     def rows(self) -> int:
-        """Number of training rows."""
+        """Number of training rows, labelled or not."""
         return len(self.encoded)

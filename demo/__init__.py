@@ -1,0 +1,1 @@
+"""The story that `make demo` tells: half a year of real flights through the whole loop."""

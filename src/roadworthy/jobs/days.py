@@ -1,0 +1,127 @@
+"""One day of one version, from the log to the statistics that monitors read; kept as JSON, counted again when revised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roadworthy.clock import instant
+from roadworthy.features.arrow import batch_from_arrow
+from roadworthy.features.batch import Batch, Floats
+from roadworthy.jobs.stores import Stores
+from roadworthy.monitoring.window import day_statistics
+from roadworthy.predictionlog.outcomes import OutcomeRule, labelled
+from roadworthy.profiles.reference import Reference
+from roadworthy.profiles.summary import DayStatistics
+from roadworthy.registry.artifact import PROFILES_FILE
+from roadworthy.registry.versions import VersionRow
+from roadworthy.scorer import Scorer
+
+DAY = timedelta(days=1)
+_DAY_MICROS = 86_400_000_000
+
+#: Roles whose answers reached somebody.
+ANSWERING = ("champion", "canary")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A version under observation: what it is, what it was trained on, how its outcomes are read."""
+
+    row: VersionRow
+    scorer: Scorer
+    reference: Reference
+    rule: OutcomeRule
+
+    @classmethod
+    def open(cls, stores: Stores, row: VersionRow) -> Watched:
+        """Load a version for its monitors."""
+        scorer = stores.scorer(row)
+        profiles = stores.settings.artifacts / row.digest / PROFILES_FILE
+        return cls(row, scorer, Reference.from_json(profiles.read_bytes()), outcome_rule(scorer))
+
+
+def outcome_rule(scorer: Scorer) -> OutcomeRule:
+    """How the outcomes of a version are read, as it was declared when it was trained."""
+    declared = scorer.model.outcome
+    return OutcomeRule(
+        name=declared["name"],
+        window=timedelta(seconds=declared["window_seconds"]),
+        absent=declared["absent"],
+        attribute=declared["attribute"],
+    )
+
+
+@dataclass(frozen=True)
+class DayRows:
+    """The rows of one day that a version answered."""
+
+    table: pa.Table
+    inputs: Batch
+    outputs: Floats
+    encoded: Floats
+
+
+def read_day(stores: Stores, watched: Watched, day: int, as_of: datetime) -> DayRows:
+    """Everything the log holds of one day (days since 1970, UTC) of one version, with labels as known at `as_of`."""
+    start = instant(day * _DAY_MICROS)
+    table = labelled(
+        stores.log(), watched.row.model, watched.rule, as_of, namespace=stores.settings.namespace,
+        versions=[watched.row.version], roles=ANSWERING, start=start, end=start + DAY,
+    )  # fmt: skip
+    if table.num_rows:
+        table = table.filter(pc.equal(table.column("status"), "ok"))
+    return DayRows(
+        table, _inputs(watched.scorer, table), _floats(table, "output"), _encoded(watched.scorer, table)
+    )
+
+
+def statistics(stores: Stores, watched: Watched, day: int, rows: DayRows) -> DayStatistics:
+    """Count a day and keep the result."""
+    found = day_statistics(
+        watched.reference, day, rows.inputs, watched.scorer.features.states(rows.inputs), rows.outputs,
+        _floats(rows.table, "label"),
+        rows.table.column("window_passed").to_numpy(zero_copy_only=False) if rows.table.num_rows else None,
+    )  # fmt: skip
+    path = _path(stores, watched.row, day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(found.to_json())
+    draft.replace(path)
+    return found
+
+
+def kept_days(stores: Stores, row: VersionRow, first: int, last: int) -> list[DayStatistics]:
+    """Statistics kept of the days first..last, ascending; days that were never counted are left out."""
+    paths = [_path(stores, row, day) for day in range(first, last + 1)]
+    return [DayStatistics.from_json(path.read_bytes()) for path in paths if path.exists()]
+
+
+def _path(stores: Stores, row: VersionRow, day: int) -> Path:
+    return stores.settings.statistics / row.model / str(row.version) / f"{day}.json"
+
+
+def _inputs(scorer: Scorer, table: pa.Table) -> Batch:
+    names = scorer.schema.names("input")
+    renamed = pa.table({name: table.column(f"in_{name}") for name in names}) if table.num_rows else None
+    if renamed is None:
+        return Batch.from_rows([], scorer.features.schema)
+    return batch_from_arrow(renamed, scorer.features.schema)
+
+
+def _encoded(scorer: Scorer, table: pa.Table) -> Floats:
+    if not table.num_rows:
+        return np.empty((0, scorer.features.width))
+    return np.column_stack([_floats(table, f"enc_{name}") for name in scorer.model.columns])
+
+
+def _floats(table: pa.Table, name: str) -> Floats:
+    if not table.num_rows:
+        return np.empty(0)
+    values: Floats = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return values

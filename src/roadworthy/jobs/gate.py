@@ -1,0 +1,178 @@
+"""Judges a version before it gets any traffic: measures everything the gate's checks look at, then asks them."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from roadworthy.data.split import day_number
+from roadworthy.errors import CorruptArtifact
+from roadworthy.features.arrow import batch_from_arrow
+from roadworthy.features.batch import Batch, Floats
+from roadworthy.gate import page
+from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, TrainingFacts
+from roadworthy.gate.report import GateReport, judge
+from roadworthy.jobs.staging import ask_goldens
+from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.train import SEED, holdout_path
+from roadworthy.registry.versions import VersionRow
+from roadworthy.scorer import Scorer
+from roadworthy.verdict import Limit
+
+Progress = Callable[[str, int, int], None]
+
+#: Rows that are scored again in other arrangements.
+ARRANGED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """The gate's report and the page that shows it."""
+
+    report: GateReport
+    page: Path
+
+
+def gate(
+    stores: Stores,
+    reference: str,
+    *,
+    approve_first: str = "",
+    actor: str = "",
+    event_time: datetime | None = None,
+    progress: Progress = lambda step, done, total: None,
+) -> Gated:
+    """Judge a version, keep the answer, and write its page.
+
+    approve_first   a person's reason for releasing without a champion to compare with; kept in the ledger
+    event_time      virtual time in a replay; now by default
+    """
+    row = stores.versions.resolve(reference)
+    now = stores.clock.now()
+    moment = event_time or now
+    who = actor or getpass.getuser()
+    if approve_first:
+        stores.ledger.approve(
+            row.model, row.version, actor=who, reason=approve_first, at=now, event_time=moment
+        )
+    evidence = measure(stores, row, progress)
+    progress("judge", 0, 1)
+    report = judge(evidence, moment)
+    stores.gates.record_gate(
+        row.model,
+        row.version,
+        report.decision.ruling,
+        msgspec.to_builtins(report),
+        actor=who,
+        at=now,
+        event_time=moment,
+    )
+    progress("judge", 1, 1)
+    return Gated(report, write_page(stores, report))
+
+
+def write_page(stores: Stores, report: GateReport) -> Path:
+    """Write the report as HTML; a newer report on the same version replaces it."""
+    stores.settings.reports.mkdir(parents=True, exist_ok=True)
+    path = stores.settings.reports / f"gate-{report.model}-{report.version}.html"
+    path.write_text(page.render(report), encoding="utf-8")
+    return path
+
+
+def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, done, total: None) -> Evidence:
+    """Fill the evidence: held-out rows scored by everyone, other arrangements, golden requests through a server."""
+    scorer = stores.scorer(row)
+    table = _held_out(stores, row)
+    _, route = stores.plans.route(row.model)
+    champion = (
+        None if route.champion in (None, row.version) else stores.versions.get(row.model, route.champion or 0)
+    )
+    approvals = stores.ledger.approvals(row.model, row.version)
+    progress("score later rows", 0, 1)
+    batch = batch_from_arrow(table, scorer.schema)
+    scores = scorer.score(batch).output
+    holdout = _holdout(stores, row, table, scores, champion)
+    progress("score later rows", 1, 1)
+    progress("ask a real server", 0, 1)
+    staging = ask_goldens(row, stores.settings.artifacts, scorer)
+    progress("ask a real server", 1, 1)
+    assert row.run.trained_until is not None, "a registered run has a training period"
+    return Evidence(
+        model=row.model,
+        version=row.version,
+        limits={name: Limit.parse(text) for name, text in row.run.details["limits"].items()},
+        holdout=holdout,
+        champion_version=None if champion is None else champion.version,
+        first_release=Approval(actor=approvals[-1].actor, reason=approvals[-1].reason) if approvals else None,
+        arrangements=arrangements(scorer, batch),
+        tolerance=scorer.predictor.tolerance,
+        staging=staging,
+        training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
+        seed=SEED,
+    )
+
+
+def arrangements(scorer: Scorer, batch: Batch) -> tuple[Arrangement, ...]:
+    """The same rows alone, permuted and in batches of seven, brought back into their order."""
+    rows = np.linspace(0, batch.n - 1, min(batch.n, ARRANGED)).astype(np.int64)
+    sample = batch.take(rows)
+    expected = scorer.score(sample).output
+    shuffled = np.random.default_rng(SEED).permutation(sample.n)
+    permuted = np.empty_like(expected)
+    permuted[shuffled] = scorer.score(sample.take(shuffled)).output
+
+    def cut(size: int) -> Floats:
+        starts = range(0, sample.n, size)
+        parts = [sample.take(np.arange(start, min(start + size, sample.n))) for start in starts]
+        return np.concatenate([scorer.score(part).output for part in parts])
+
+    return (
+        Arrangement(name="alone", expected=expected, got=cut(1)),
+        Arrangement(name="permuted", expected=expected, got=permuted),
+        Arrangement(name="batches of 7", expected=expected, got=cut(7)),
+    )
+
+
+def _held_out(stores: Stores, row: VersionRow) -> pa.Table:
+    path = holdout_path(stores, row.digest)
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise CorruptArtifact(
+            f"the held-out rows of {row.reference} cannot be read from {path}: {error}; train it again"
+        ) from error
+
+
+def _holdout(
+    stores: Stores, row: VersionRow, table: pa.Table, scores: Floats, champion: VersionRow | None
+) -> Holdout:
+    asked = table.column("asked_at")
+    return Holdout(
+        labels=table.column("label").to_numpy(),
+        days=day_number(asked.cast(pa.int64()).to_numpy()),
+        candidate=scores,
+        baseline=np.full(table.num_rows, float(row.run.details["baseline_rate"])),
+        champion=None if champion is None else _score(stores, champion, table),
+        slices={name: _texts(table, name) for name in row.run.details["slices"]},
+        units=_texts(table, stores.scorer(row).unit),
+        asked_from=asked[0].as_py(),
+        asked_until=asked[-1].as_py(),
+    )
+
+
+def _score(stores: Stores, version: VersionRow, table: pa.Table) -> Floats:
+    scorer = stores.scorer(version)
+    return scorer.score(batch_from_arrow(table, scorer.schema)).output
+
+
+def _texts(table: pa.Table, name: str) -> np.ndarray:
+    values = ["" if value is None else str(value) for value in table.column(name).to_pylist()]
+    return np.array(values, dtype=np.str_)

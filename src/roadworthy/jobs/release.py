@@ -1,0 +1,198 @@
+"""Gives a version traffic and takes it away: prepares every node, then moves the pointer.
+
+Not here: what each step does to a route (release.routes) and whether guards want it undone (release.decision).
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from roadworthy.errors import Conflict, DefinitionError, NotReady, Refused
+from roadworthy.jobs.stores import Stores
+from roadworthy.registry.versions import VersionRow
+from roadworthy.release.routes import promoted, rolled_back, shadowed, with_canary
+from roadworthy.traffic import Route
+
+How = Literal["shadow", "canary", "promote"]
+
+#: How long a node may take to load a version, and then to adopt the new plan.
+PREPARE_SECONDS, ADOPT_SECONDS = 120.0, 15.0
+
+
+class Released(msgspec.Struct, frozen=True, kw_only=True):
+    """What a release or rollback did.
+
+    number    number of the route since then
+    seconds   from the decision to its adoption by every live node (real time)
+    """
+
+    model: str
+    version: int
+    action: str
+    number: int
+    route: Route
+    seconds: float
+    sentence: str
+
+
+def parse_share(text: str) -> float:
+    """A share of traffic as people write it.
+
+    >>> parse_share("5%"), parse_share("0.05")
+    (0.05, 0.05)
+    """
+    try:
+        share = float(text.strip().removesuffix("%")) / (100.0 if text.strip().endswith("%") else 1.0)
+    except ValueError:
+        raise DefinitionError(f"share {text!r} is not understood: write 5% or 0.05") from None
+    if not 0.0 < share < 1.0:
+        raise DefinitionError(
+            f"share {text!r} is not between 0 and 1: write 5% or 0.05; to give it all, promote"
+        )
+    return share
+
+
+def release(
+    stores: Stores,
+    reference: str,
+    *,
+    how: How,
+    share: float = 0.0,
+    force: str = "",
+    reason: str = "",
+    actor: str = "unknown",
+    event_time: datetime | None = None,
+) -> Released:
+    """Release a version that passed the gate, as shadow, canary or champion.
+
+    force    reason for releasing a version that the gate did not pass; kept in the ledger as an override
+    raises   Refused when the gate did not pass it and nobody takes the responsibility, or when it is barred;
+             NotReady when a node does not get it loaded; Conflict when somebody else moved the route meanwhile
+    """
+    started = time.monotonic()
+    row = stores.versions.resolve(reference)
+    moment = event_time or stores.clock.now()
+    _require_gate(stores, row, force, actor, moment)
+    number, route = stores.plans.route(row.model)
+    attempt = f"{row.reference}-{number + 1}"
+    if how == "shadow":
+        changed = shadowed(route, row.version, attempt)
+    elif how == "canary":
+        changed = with_canary(route, row.version, share, attempt, salt=attempt)
+    else:
+        changed = promoted(route, row.version)
+    prepare(stores, row.model, row.version)
+    why = force or reason or f"{how} after the gate passed it"
+    flipped = stores.plans.flip(
+        row.model, number, changed, actor=actor, reason=why, action=how,
+        at=stores.clock.now(), event_time=moment, version=row.version,
+    )  # fmt: skip
+    wait_adopted(stores)
+    what = {
+        "shadow": "shadows",
+        "canary": f"answers {share:.0%} of units as canary",
+        "promote": "is champion",
+    }[how]
+    return Released(
+        model=row.model, version=row.version, action=how, number=flipped, route=changed,
+        seconds=time.monotonic() - started, sentence=f"{row.reference} {what} (route number {flipped})",
+    )  # fmt: skip
+
+
+def rollback(
+    stores: Stores,
+    model: str,
+    *,
+    to: int | None = None,
+    reason: str = "",
+    actor: str = "unknown",
+    event_time: datetime | None = None,
+) -> Released:
+    """Undo the last step in one transaction, and bar what is rejected; starts no analysis and loads nothing.
+
+    raises   Conflict when there is nothing to roll back to, Refused without a reason
+    """
+    started = time.monotonic()
+    number, route = stores.plans.route(model)
+    changed, rejected = rolled_back(route, to=to)
+    flipped = stores.plans.flip(
+        model, number, changed, actor=actor, reason=reason, action="rollback",
+        at=stores.clock.now(), event_time=event_time, version=rejected, bar=rejected,
+    )  # fmt: skip
+    wait_adopted(stores)
+    sentence = f"{model}@{rejected} is rolled back and barred; version {changed.champion} answers (route number {flipped})"
+    return Released(
+        model=model, version=rejected, action="rollback", number=flipped, route=changed,
+        seconds=time.monotonic() - started, sentence=sentence,
+    )  # fmt: skip
+
+
+def prepare(stores: Stores, model: str, version: int) -> None:
+    """Have every live node load and check a version, and wait until all report it.
+
+    raises   NotReady naming the nodes that did not get there
+    """
+    stores.plans.prepare(model, version)
+    deadline = time.monotonic() + PREPARE_SECONDS
+    while True:
+        live = stores.nodes.live(stores.clock.now())
+        lacking = [node.node for node in live if (model, version) not in node.prepared]
+        if not lacking:
+            return
+        if time.monotonic() > deadline:
+            stores.plans.unprepare(model, version)
+            raise NotReady(
+                f"{', '.join(lacking)} did not load {model}@{version} within {PREPARE_SECONDS:g} s, so nothing was "
+                "changed; the node's log and /v2/health/ready say why"
+            )
+        time.sleep(0.05)
+
+
+def wait_adopted(stores: Stores) -> None:
+    """Wait until every live node answers by the newest routes.
+
+    raises   NotReady naming the nodes that lag; the route is changed nevertheless
+    """
+    wanted = sum(number for number, _ in stores.plans.routes().values())
+    deadline = time.monotonic() + ADOPT_SECONDS
+    while True:
+        lagging = [node.node for node in stores.nodes.live(stores.clock.now()) if node.plan_number < wanted]
+        if not lagging:
+            return
+        if time.monotonic() > deadline:
+            raise NotReady(
+                f"the route is changed, but {', '.join(lagging)} does not answer by it yet after {ADOPT_SECONDS:g} s: "
+                "look at the node's log"
+            )
+        time.sleep(0.02)
+
+
+def _require_gate(stores: Stores, row: VersionRow, force: str, actor: str, moment: datetime) -> None:
+    """Only a passed gate lets a version advance; a person may take the responsibility, with a reason."""
+    if row.barred_reason:
+        raise Refused(f"{row.reference} is barred: {row.barred_reason}")
+    found = stores.gates.latest_gate(row.model, row.version)
+    if found is not None and found.ruling == "pass":
+        return
+    said = "was never asked about it" if found is None else f"ruled {found.ruling}"
+    if not force:
+        raise Refused(
+            f"{row.reference} may not be released: the gate {said}. Run: roadworthy gate {row.reference}. "
+            'To release it nevertheless, give --force "a reason"; it stands in the ledger'
+        )
+    stores.ledger.append(
+        "override", actor=actor, reason=force, at=stores.clock.now(), event_time=moment, model=row.model,
+        version=row.version, details={"gate": said},
+    )  # fmt: skip
+
+
+def require_route(stores: Stores, model: str) -> Route:
+    """The route of a model that serves; Conflict when nothing does."""
+    _, route = stores.plans.route(model)
+    if route.champion is None:
+        raise Conflict(f"{model} has no champion: promote a first version")
+    return route

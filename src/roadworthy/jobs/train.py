@@ -1,0 +1,248 @@
+"""Trains a model on history as it was known, and registers the version with all that is needed to explain it later."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import roadworthy
+from roadworthy.clock import micros
+from roadworthy.data.fingerprint import fingerprint
+from roadworthy.data.manifest import manifest
+from roadworthy.data.split import day_number
+from roadworthy.errors import TooFewSamples
+from roadworthy.estimators.accepted import format_for
+from roadworthy.features.arrow import batch_from_arrow, schema_from_arrow
+from roadworthy.features.batch import Batch, Floats
+from roadworthy.features.schema import InputSchema, Role
+from roadworthy.jobs.questions import Questions, load_questions
+from roadworthy.jobs.stores import Stores
+from roadworthy.model import Definition, Model, load_definition
+from roadworthy.profiles.reference import build_reference
+from roadworthy.registry.artifact import publish
+from roadworthy.registry.versions import Measured, RunRecord
+from roadworthy.stats.resampling import metric_intervals
+from roadworthy.training.fit import train as fit
+from roadworthy.training.pack import pack
+from roadworthy.training.recipe import Recipe, Trained
+
+Progress = Callable[[str, int, int], None]
+
+HOLDOUT = timedelta(days=28)
+SEED = 20_130_101
+
+
+class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """What training gave.
+
+    known       whether exactly this version was registered before: same rows, same definition, same digest
+    metrics     on the held-out rows, which are later than every training row
+    baseline    the same metrics of the trivial predictor that always answers the base rate
+    """
+
+    reference: str
+    model: str
+    version: int
+    digest: str
+    known: bool
+    rows: int
+    holdout_rows: int
+    metrics: Mapping[str, Measured]
+    baseline: Mapping[str, Measured]
+
+    def sentences(self) -> list[str]:
+        """What a person wants to read."""
+        lines = [
+            f"{self.reference} {'is the version registered before' if self.known else 'is registered'}: "
+            f"trained on {self.rows:,} rows, held out {self.holdout_rows:,} later rows (digest {self.digest[:12]})"
+        ]
+        for name, found in self.metrics.items():
+            trivial = self.baseline.get(name)
+            beside = f"   baseline {trivial.value:.4f}" if trivial else ""
+            lines.append(f"  {name:<18}{found.value:8.4f}  [{found.low:.4f}, {found.high:.4f}]{beside}")
+        return [*lines, f"Next: roadworthy gate {self.reference}"]
+
+
+def train(
+    stores: Stores,
+    path: str | Path,
+    *,
+    model: str | None = None,
+    until: datetime | None = None,
+    since: datetime | None = None,
+    holdout: timedelta = HOLDOUT,
+    seed: int = SEED,
+    progress: Progress = lambda step, done, total: None,
+) -> TrainedVersion:
+    """Fit on questions asked before `until - holdout` with labels known by then; measure on those after.
+
+    until     nothing asked or known from this instant on is used; now by default
+    since     questions asked before it are not used
+    raises    UnsupportedEstimator and DefinitionError before anything is read, TooFewSamples without enough rows
+    """
+    definition = load_definition(path)
+    chosen = definition.model(model)
+    format_for(chosen.estimator)
+    end = until or stores.clock.now()
+    cut = end - holdout
+    progress("join history as known", 0, 1)
+    questions = load_questions(stores.settings.tables, chosen, since, end)
+    progress("join history as known", 1, 1)
+    learn = questions.before(micros(cut))
+    later = questions.take(
+        (questions.asked_at >= micros(cut)) & ~np.isnan(questions.labels_as_of(micros(end)))
+    )
+    if np.isnan(learn.label).all() or later.n == 0:
+        raise TooFewSamples(
+            f"{chosen.name}: {learn.n:,} rows before {cut:%Y-%m-%d} to train on and {later.n:,} labelled ones until "
+            f"{end:%Y-%m-%d} to measure on; ingest more history, or choose another --until or --holdout"
+        )
+    schema = question_schema(chosen, learn.table)
+    trained = fit(
+        recipe_of(chosen, seed), schema, batch_from_arrow(learn.table, schema), learn.label,
+        days=day_number(learn.asked_at), on_progress=lambda done, total: progress("fit", done, total),
+    )  # fmt: skip
+    return _register(stores, definition, chosen, trained, learn, later, (end, cut), seed)
+
+
+def question_schema(model: Model, table: pa.Table) -> InputSchema:
+    """Kinds and roles of the columns that a request of this model has."""
+    roles: dict[str, Role] = dict.fromkeys(model.input_columns(), "input")
+    roles |= {name: "context" for name in model.context if name not in roles}
+    roles.setdefault(model.unit, "unit")
+    nullable = {name for name in roles if table.column(name).null_count}
+    return schema_from_arrow(table.schema, roles, nullable)
+
+
+def recipe_of(model: Model, seed: int = SEED) -> Recipe:
+    """What training is told about a model."""
+    known_at = str(model.outcome.known_at)
+    window = model.outcome.window.total_seconds()
+    outcome: dict[str, Any] = {"name": model.outcome.name, "known_at": known_at, "window_seconds": window}
+    outcome |= {"absent": model.outcome.absent, "attribute": model.outcome.attribute}
+    return Recipe(
+        model=model.name, unit=model.unit, features=model.features, estimator=model.estimator,
+        context=tuple(model.context), asked_at=model.asked_at, outcome=outcome, seed=seed,
+    )  # fmt: skip
+
+
+def holdout_path(stores: Stores, digest: str) -> Path:
+    """Where the held-out rows of a version lie: the questions with `label` and `asked_at`."""
+    return stores.settings.evidence / digest / "holdout.parquet"
+
+
+def manifest_path(stores: Stores, digest: str) -> Path:
+    """Where the keys of a version's training rows lie."""
+    return stores.settings.evidence / digest / "trained-on.parquet"
+
+
+def _register(
+    stores: Stores,
+    definition: Definition,
+    model: Model,
+    trained: Trained,
+    learn: Questions,
+    later: Questions,
+    period: tuple[datetime, datetime],
+    seed: int,
+) -> TrainedVersion:
+    end, cut = period
+    metrics, baseline = _measure(trained, later, seed)
+    with tempfile.TemporaryDirectory(prefix="roadworthy-draft-") as room:
+        draft = pack(trained, Path(room) / "draft", profiles=_reference(trained, learn))
+        digest, directory = publish(draft.directory, stores.settings.artifacts)
+    keys = manifest(learn.table.column(model.unit).cast(pa.string()))
+    now = stores.clock.now()
+    known = any(row.digest == digest for row in stores.versions.all(model.name))
+    _keep_evidence(stores, digest, later, keys.write)
+    run = RunRecord(
+        parameters=_plain(model.estimator.get_params()),
+        metrics=metrics,
+        data_fingerprint=fingerprint(learn.table.append_column("label", pa.array(learn.label))),
+        manifest_digest=keys.digest,
+        source_digest=definition.source_digest,
+        build=f"roadworthy {roadworthy.__version__}",
+        libraries=trained.scorer.model.libraries,
+        seed=seed,
+        as_of=end,
+        trained_from=_instant_of(learn, 0),
+        trained_until=cut,
+        rows=trained.labelled,
+        details={
+            "definition": str(definition.path),
+            "baseline_rate": trained.base_rate,
+            "baseline": msgspec.to_builtins(baseline),
+            "slices": list(model.slices),
+            "limits": dict(model.limits),
+            "holdout_rows": later.n,
+        },
+    )
+    version = stores.versions.register(model.name, digest, str(directory), run, now, event_time=end)
+    return TrainedVersion(
+        reference=f"{model.name}@{version}", model=model.name, version=version, digest=digest, known=known,
+        rows=trained.labelled, holdout_rows=later.n, metrics=metrics, baseline=baseline,
+    )  # fmt: skip
+
+
+def _reference(trained: Trained, learn: Questions) -> bytes:
+    batch = _batch(trained, learn)
+    inputs = batch.select(trained.scorer.schema.names("input"))
+    states = trained.scorer.features.states(batch)
+    unseen = trained.out_of_fold
+    assert unseen is not None, "training was asked for out-of-fold predictions"
+    return build_reference(inputs, states, unseen, learn.label, day_number(learn.asked_at)).to_json()
+
+
+def _batch(trained: Trained, questions: Questions) -> Batch:
+    return batch_from_arrow(questions.table, trained.scorer.schema)
+
+
+def _measure(
+    trained: Trained, later: Questions, seed: int
+) -> tuple[dict[str, Measured], dict[str, Measured]]:
+    days = day_number(later.asked_at)
+    scores = trained.scorer.score(_batch(trained, later)).output
+    trivial = np.full(later.n, trained.base_rate)
+    return _intervals(scores, later.label, days, seed), _intervals(trivial, later.label, days, seed)
+
+
+def _intervals(p: Floats, y: Floats, days: np.ndarray, seed: int) -> dict[str, Measured]:
+    found = metric_intervals(p, y, days, np.random.default_rng(seed))
+    return {str(name): Measured(each.value, each.low, each.high, len(y)) for name, each in found.items()}
+
+
+def _keep_evidence(stores: Stores, digest: str, later: Questions, write_keys: Callable[[Path], None]) -> None:
+    """Held-out rows and training keys, whole or not at all; those of a version known before stay as they are."""
+    home = holdout_path(stores, digest).parent
+    if home.exists():
+        return
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix=".incoming-") as room:
+        draft = Path(room) / "evidence"
+        draft.mkdir()
+        table = later.table.append_column("label", pa.array(later.label))
+        pq.write_table(table, draft / holdout_path(stores, digest).name, compression="zstd")
+        write_keys(draft / manifest_path(stores, digest).name)
+        shutil.move(draft, home)
+
+
+def _instant_of(questions: Questions, row: int) -> datetime:
+    found: datetime = questions.table.column("asked_at")[row].as_py()
+    return found
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Estimator parameters as JSON can hold them; anything else by its text."""
+    return {
+        name: value if isinstance(value, str | int | float | bool | None) else repr(value)
+        for name, value in parameters.items()
+    }
