@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-static format proof lock clean
+.PHONY: help setup demo test check check-static format proof bench-startup bench-demo lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,11 @@ format: setup ## let ruff put the code into shape
 
 proof: setup ## the tests at full count: kills, cuts, properties
 	@ROADWORTHY_PROOF=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench-startup: setup ## how long the command line takes to answer
+	@$(BIN)/python -m bench.startup
+
+bench-demo: demo ## the demo's duration and replay rate (make demo writes build/bench/demo.json)
 
 lock: setup ## pin all dependencies again, without addresses
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \

@@ -73,10 +73,13 @@ class Story:
 
     def __init__(self, workspace: Workspace, controller: Controller, teller: Teller, told: Told) -> None:
         self.workspace, self.controller, self.teller, self.told = workspace, controller, teller, told
+        self.looks, self.looking_seconds = 0, 0.0
 
     def tick(self, now: datetime) -> datetime:
         """What is due at `now`: the controller's beat, then what its findings call for. Traffic waits meanwhile."""
+        before = self.teller.seconds
         ticked = self.controller.beat(now)
+        self.looks, self.looking_seconds = self.looks + 1, self.looking_seconds + self.teller.seconds - before
         self._hear(ticked)
         told = self.told
         if told.retrained_at is None and (told.because or now >= SCHEDULED):
@@ -220,6 +223,7 @@ def serve(workspace: Workspace, teller: Teller, told: Told, server: Server) -> R
         f"{replayed.rows:,} predictions in {replayed.requests:,} requests, {replayed.outcomes:,} outcomes, "
         f"{replayed.rows / (teller.seconds - before):,.0f} predictions a second, retraining included"
     )
+    teller.say(f"the controller looked {story.looks:,} times, {story.looking_seconds:.0f} s of it")
     return replayed
 
 

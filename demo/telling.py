@@ -15,7 +15,8 @@ class Teller:
     """Prints the story; times every step."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, width=min(Console().width, 118))
+        seen = Console()
+        self.console = Console(highlight=False, width=min(seen.width, 118) if seen.is_terminal else 118)
         self._started = time.monotonic()
         self._step = 0
 

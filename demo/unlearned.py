@@ -6,7 +6,8 @@ rate to everybody.
 
 from dataclasses import replace
 
-import delay
 from lightgbm import LGBMClassifier
+
+import delay
 
 unlearned = replace(delay.delay, estimator=LGBMClassifier(n_estimators=200, min_child_samples=10_000_000))

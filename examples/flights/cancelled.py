@@ -1,8 +1,8 @@
 """Will this flight be cancelled, asked one hour before its scheduled departure? Rare: 2.5 %."""
 
-from delay import features
 from lightgbm import LGBMClassifier
 
+from delay import features
 from roadworthy import Model, outcome
 
 cancelled = Model(
@@ -10,7 +10,7 @@ cancelled = Model(
     history="flights",
     unit="flight",
     asked_at="scheduled - 1h",
-    outcome=outcome("cancelled", known_at="settled_at", window="3d", absent="unknown"),
+    outcome=outcome("cancelled", known_at="settled_at", window="2d", absent="unknown"),
     features=features,
     estimator=LGBMClassifier(n_estimators=100, num_leaves=15, learning_rate=0.05, min_child_samples=100),
     slices=["carrier", "origin"],

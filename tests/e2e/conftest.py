@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import Starter, Version, Workspace, trained
 
+from processes import Starter, Version, Workspace, trained
 from roadworthy.traffic import Route
 
 

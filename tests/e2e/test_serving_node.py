@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from processes import ROW, Server, Starter, Version, Workspace, wait_until
 
+from processes import ROW, Server, Starter, Version, Workspace, wait_until
 from roadworthy.traffic import Route
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from processes import ROW, Server, Starter, Version, logged, plan_of, wait_until
 
+from processes import ROW, Server, Starter, Version, logged, plan_of, wait_until
 from roadworthy.features.batch import Batch
 from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.journal import journals_in, read_journal

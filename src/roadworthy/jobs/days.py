@@ -1,9 +1,10 @@
-"""One day of one version, from the log to the statistics that monitors read; kept as JSON, counted again when revised."""
+"""One day of one version, from the log to the statistics that monitors read; counted again when outcomes are revised."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,15 @@ class Watched:
 
     @classmethod
     def open(cls, stores: Stores, row: VersionRow) -> Watched:
-        """Load a version for its monitors."""
-        scorer = stores.scorer(row)
-        profiles = stores.settings.artifacts / row.digest / PROFILES_FILE
-        return cls(row, scorer, Reference.from_json(profiles.read_bytes()), outcome_rule(scorer))
+        """Load a version for its monitors; once per process, because an artifact never changes under its digest."""
+        scorer, reference = _loaded(stores.settings.artifacts, row.digest)
+        return cls(row, scorer, reference, outcome_rule(scorer))
+
+
+@lru_cache(maxsize=8)
+def _loaded(artifacts: Path, digest: str) -> tuple[Scorer, Reference]:
+    directory = artifacts / digest
+    return Scorer.load(directory, digest), Reference.from_json((directory / PROFILES_FILE).read_bytes())
 
 
 def outcome_rule(scorer: Scorer) -> OutcomeRule:

@@ -1,4 +1,4 @@
-"""Judges the days of the log that are due: each day once it is over, again when its outcomes matured or were revised."""
+"""Judges the days that are due: each once it is over, and again when its outcomes matured or were revised."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from roadworthy.verdict import Verdict
 _DAY_MICROS = 86_400_000_000
 
 #: How far back revised outcomes are looked for, and how much history the checks want.
-REVISED_DAYS, HISTORY_DAYS = 30, 100
+REVISED_DAYS, HISTORY_DAYS = 14, 100
 
 #: Source parity joins the history again: on every seventh day.
 SOURCE_PARITY_EVERY = 7

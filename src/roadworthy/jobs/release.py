@@ -124,7 +124,8 @@ def rollback(
         at=stores.clock.now(), event_time=event_time, version=rejected, bar=rejected,
     )  # fmt: skip
     wait_adopted(stores)
-    sentence = f"{model}@{rejected} is rolled back and barred; version {changed.champion} answers (route number {flipped})"
+    answers = f"version {changed.champion} answers (route number {flipped})"
+    sentence = f"{model}@{rejected} is rolled back and barred; {answers}"
     return Released(
         model=model, version=rejected, action="rollback", number=flipped, route=changed,
         seconds=time.monotonic() - started, sentence=sentence,

@@ -80,7 +80,9 @@ def _worker(node: NodeDirectory, listening: socket.socket, log: int) -> subproce
         str(handle),
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROADWORTHY_")}
-    return subprocess.Popen(command, pass_fds=[handle], stdout=log, stderr=log, env=environment)
+    return subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
+        command, pass_fds=[handle], stdout=log, stderr=log, env=environment
+    )
 
 
 def _answers(url: str, worker: subprocess.Popen[bytes], model: str, scorer: Scorer) -> np.ndarray:
@@ -94,7 +96,8 @@ def _answers(url: str, worker: subprocess.Popen[bytes], model: str, scorer: Scor
                 break
             if time.monotonic() > deadline:
                 raise NotReady(
-                    f"the staging worker was not ready after {PATIENCE_SECONDS:g} s: {body[:300].decode(errors='replace')}"
+                    f"the staging worker was not ready after {PATIENCE_SECONDS:g} s: "
+                    f"{body[:300].decode(errors='replace')}"
                 )
             time.sleep(0.05)
         path = f"/v1/models/{model}:predict"

@@ -17,7 +17,7 @@ from roadworthy.jobs.stores import Stores
 _DAY_MICROS = 86_400_000_000
 
 #: How often a replay wants to look while a release is young, in event time.
-YOUNG, CLOSE_LOOK = timedelta(hours=12), timedelta(minutes=10)
+YOUNG, CLOSE_LOOK = timedelta(hours=3), timedelta(minutes=10)
 
 
 class Ticked(msgspec.Struct, frozen=True, kw_only=True):
