@@ -1,0 +1,41 @@
+"""One small workspace for the tests of all jobs, made once; whoever changes it works on a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from roadworthy.jobs.stores import Stores
+from small_workspace import Small, build
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """Two trained versions and a month and a half of traffic; not to be changed."""
+    return build(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small_stores(small: Small) -> Iterator[Stores]:
+    """The small workspace, opened; for reading only."""
+    stores = small.stores()
+    yield stores
+    stores.engine.dispose()
+
+
+@pytest.fixture
+def own(small: Small, tmp_path: Path) -> Small:
+    """A copy of the small workspace, to change."""
+    shutil.copytree(small.root, tmp_path / "workspace")
+    return Small(tmp_path / "workspace", small.definition)
+
+
+@pytest.fixture
+def own_stores(own: Small) -> Iterator[Stores]:
+    """A copy of the small workspace, opened."""
+    stores = own.stores()
+    yield stores
+    stores.engine.dispose()

@@ -1,0 +1,72 @@
+"""What there is and what there was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from roadworthy.errors import UnknownName
+from roadworthy.jobs.history import ledger, list_versions, serving_at
+from roadworthy.jobs.stores import Stores
+from roadworthy.traffic import Route
+from small_workspace import MODEL, PROMOTED
+
+
+def flip(stores: Stores, route: Route, **more: object) -> None:
+    """Change the route at an instant of event time."""
+    number, _ = stores.plans.route(MODEL)
+    stores.plans.flip(
+        MODEL, number, route, actor="anna", reason="a test", action="promote", at=stores.clock.now(), **more,  # type: ignore[arg-type]  # event time
+    )  # fmt: skip
+
+
+def test_a_list_of_versions_says_what_each_was_trained_on_and_how_good_it_was(small_stores: Stores) -> None:
+    """Period, rows, AUC with its interval and the digest are those of the run."""
+    first, second = list_versions(small_stores, MODEL)
+    row = small_stores.versions.get(MODEL, 1)
+    assert (first.period, second.period) == ("2013-01-01 to 2013-02-15", "2013-01-01 to 2013-03-01")
+    assert (first.rows, first.digest) == (row.run.rows, row.digest)
+    assert first.auc == row.run.metrics["auc"].value
+    assert first.auc_low is not None
+    assert first.auc_low < first.auc
+    assert (first.gate, first.serves, first.barred) == ("never asked", "", "")
+
+
+def test_a_list_of_versions_says_what_serves_what_is_barred_and_what_was_forced(own_stores: Stores) -> None:
+    """A version that serves although the gate failed it is not shown as one that passed."""
+    now = own_stores.clock.now()
+    own_stores.gates.record_gate(MODEL, 2, "fail", {}, actor="gate", at=now)
+    own_stores.ledger.append("override", actor="anna", reason="label outage", at=now, model=MODEL, version=2)
+    flip(own_stores, Route(champion=1, canary=2, canary_share=0.05))
+    own_stores.versions.bar(MODEL, 1, "it was trained on a bad table", actor="anna", at=now)
+    first, second = list_versions(own_stores, MODEL)
+    assert (first.serves, first.barred) == ("champion", "it was trained on a bad table")
+    assert (second.serves, second.gate) == ("canary 5%", "fail, forced")
+
+
+def test_what_served_is_asked_by_the_time_of_events(own_stores: Stores) -> None:
+    """In a replay the question is about virtual time, and an instant before the first flip had nothing."""
+    flip(own_stores, Route(champion=1), event_time=PROMOTED - timedelta(days=30))
+    flip(own_stores, Route(champion=2, standby=1), event_time=PROMOTED)
+    before = serving_at(own_stores, MODEL, PROMOTED - timedelta(microseconds=1))
+    after = serving_at(own_stores, MODEL, PROMOTED)
+    assert before.route.champion == 1
+    assert after.sentence == (
+        "trip-delay@2 was champion at 2013-04-01 00:00:00 UTC (route number 2); trip-delay@1 as standby"
+    )
+    never = serving_at(own_stores, MODEL, PROMOTED - timedelta(days=90))
+    assert never.sentence == "trip-delay: nothing served at 2013-01-01 00:00:00 UTC"
+
+
+def test_the_ledger_of_a_model_is_in_the_order_of_decisions(own_stores: Stores) -> None:
+    """Registrations, then the flip."""
+    flip(own_stores, Route(champion=1))
+    assert [entry.action for entry in ledger(own_stores, MODEL)] == ["register", "register", "promote"]
+
+
+def test_an_unknown_model_is_named_together_with_those_there_are(small_stores: Stores) -> None:
+    """A typo in a name is found by reading the error."""
+    for ask in (list_versions, ledger, lambda stores, model: serving_at(stores, model, PROMOTED)):
+        with pytest.raises(UnknownName, match="no model 'trip-delays'.*registered are: trip-delay"):
+            ask(small_stores, "trip-delays")

@@ -1,0 +1,104 @@
+"""From a prediction to its training rows, and back."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from roadworthy.clock import micros, uuid7
+from roadworthy.errors import CorruptArtifact, UnknownName
+from roadworthy.jobs.log import newest
+from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.trace import PredictionTrace, RowTrace, trace
+from roadworthy.jobs.train import manifest_path
+from roadworthy.predictionlog.journal import Journal
+from small_workspace import FIRST_UNTIL, MODEL, PROMOTED, Small, answer, questions_of
+
+
+def traced(stores: Stores, identifier: str) -> PredictionTrace:
+    """The trace of a prediction."""
+    found = trace(stores, identifier)
+    assert isinstance(found, PredictionTrace)
+    return found
+
+
+@pytest.mark.parametrize(("version", "end"), [(1, PROMOTED), (2, None)])
+def test_a_prediction_leads_to_its_version_run_and_digest(
+    small_stores: Stores, version: int, end: None
+) -> None:
+    """Rolled or not, the identifier is all that is needed."""
+    (row,) = newest(small_stores, MODEL, end=end, limit=1)
+    found = traced(small_stores, row["id"])
+    registered = small_stores.versions.get(MODEL, version)
+    assert (found.unit, found.output, found.event_time) == (row["unit"], row["output"], row["event_time"])
+    assert found.version is not None
+    assert (found.version.digest, found.version.fingerprint) == (
+        registered.digest,
+        registered.run.data_fingerprint,
+    )
+    assert found.trained_on_unit is False
+    text = "\n".join(found.sentences())
+    for fact in (
+        row["unit"],
+        f"{MODEL}@{version}",
+        registered.digest[:16],
+        "gate: never asked",
+        "was not among",
+    ):
+        assert fact in text
+
+
+def test_a_prediction_about_a_training_row_says_so(own_stores: Stores, own: Small, tmp_path: Path) -> None:
+    """Somebody who asks about what a model was trained on gets an answer that looks too good."""
+    journal = Journal(own_stores.settings.nodes / "n" / "journals", 2)
+    day = FIRST_UNTIL - timedelta(days=20)
+    (first, *_) = answer(own_stores, journal, 1, questions_of(own_stores, own, day, day + timedelta(days=1)))
+    found = traced(own_stores, first)
+    assert found.trained_on_unit is True
+    assert found.sentences()[-1].endswith("was among its training rows")
+
+
+def test_a_row_leads_to_the_versions_trained_on_it_and_to_all_they_answered(small_stores: Stores) -> None:
+    """A row of January is in both versions, one of late February in the second only."""
+    early, late = trace(small_stores, f"{MODEL}:T00005"), trace(small_stores, f"{MODEL}:T01700")
+    assert isinstance(early, RowTrace)
+    assert isinstance(late, RowTrace)
+    assert [version.version for version in early.versions] == [1, 2]
+    assert (early.answers, early.affected) == ({1: 930, 2: 570}, 1_500)
+    assert ([version.version for version in late.versions], late.without) == ([2], (1,))
+    assert late.affected == 570
+    assert late.sentences()[-1] == "Affected in all: 570 answers"
+
+
+def test_what_a_shadow_said_affected_nobody(own_stores: Stores, own: Small) -> None:
+    """A shadow's predictions are logged and reach no caller."""
+    journal = Journal(own_stores.settings.nodes / "n" / "journals", 2)
+    questions = questions_of(own_stores, own, PROMOTED - timedelta(days=1), PROMOTED)
+    answer(own_stores, journal, 2, questions, role="shadow")
+    found = trace(own_stores, f"{MODEL}:T01700")
+    assert isinstance(found, RowTrace)
+    assert found.affected == 570
+
+
+def test_nothing_of_that_name_is_said_with_what_was_looked_at(small_stores: Stores) -> None:
+    """An identifier, a key, a model, and text that is none of them."""
+    unknown = uuid7(micros(PROMOTED), random.Random(99))
+    for what, said in (
+        (unknown, f"no prediction {unknown} of {MODEL} .* within a day of 2013-04-01 00:00"),
+        (f"{MODEL}:T99999", "'T99999' is among the training rows of none of the 2 versions"),
+        ("other:T00005", "no model 'other'"),
+        ("T00005", "neither the identifier of a prediction"),
+    ):
+        with pytest.raises(UnknownName, match=said):
+            trace(small_stores, what)
+
+
+def test_training_keys_that_were_changed_are_not_believed(own_stores: Stores) -> None:
+    """The digest of the keys stands in the control database."""
+    first, second = (row.digest for row in own_stores.versions.all(MODEL))
+    manifest_path(own_stores, first).write_bytes(manifest_path(own_stores, second).read_bytes())
+    with pytest.raises(CorruptArtifact, match="restore it from a copy"):
+        trace(own_stores, f"{MODEL}:T00005")
