@@ -124,12 +124,15 @@ def _read_error(reference: Reference, days: Days, own: bool) -> Series:
     )
     start = np.searchsorted(number, number - WEEK + 1)
     here = np.arange(number.size) + 1
-    enough = (here - start) >= (WEEK if own else WEEK / 2)
+    enough = here - start >= (
+        WEEK if own else WEEK - 1
+    )  # fewer days are more scattered than the reference's weeks
     rows, totals, events = (part[here] - part[start] for part in (rows, totals, events))
     squared = (np.abs(totals * SCORE_UNIT - events).sum(axis=1) / rows.sum(axis=1)) ** 2
     sampling = _sampling(rows, events)
-    kept = np.maximum(squared - sampling, 0.0) + usual
-    variance = np.maximum(sampling - usual, 0.0) / kept + 1e-4
+    excess = np.maximum(sampling - usual, 0.0)
+    kept = np.maximum(squared - excess, usual / 4.0)
+    variance = excess / kept + 1e-4
     return Series(number[enough], (0.5 * np.log(kept))[enough], variance[enough])
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from roadworthy.monitoring.null import Score, Series
-from roadworthy.monitoring.watch import Days, Lens, Watched
+from roadworthy.monitoring.null import Score, Series, Side
+from roadworthy.monitoring.watch import Days, Lens, Watched, furthest
 from roadworthy.profiles.reference import Reference
 from roadworthy.profiles.summary import DayStatistics
 
@@ -17,6 +17,8 @@ Count = Callable[[DayStatistics], int]
 PREDICTION = "(prediction)"
 #: A share that moved by less than this is never an alarm, however sure it is.
 SMALLEST = 0.01
+#: A quarter of the rows that were never missing before, on the scale on which shares are compared.
+FAR = 1.0
 
 
 def missing(reference: Reference) -> list[Watched]:
@@ -53,11 +55,12 @@ def _watched(check: str, key: str, reference: Reference, count: Count) -> Watche
         rows = sum(day.profile.n for day in days)
         return abs(sum(count(day) for day in days) / max(rows, 1) - usual) >= SMALLEST
 
-    side = "both" if check == "missing" else "above"
+    side: Side = "both" if check == "missing" else "above"
+    cap = max(2.0 * furthest(read(reference, reference.days, True)), FAR)
     return Watched(
         check,
         key,
-        (Lens(read, (1, 7), side),),  # type: ignore[arg-type]  # both are sides
+        (Lens(read, (1, 7), side, cap=cap),),
         f"{{key}} is {check} in a share of {{measured}}",
         lambda value: float(np.sin(np.clip(value, 0.0, np.pi) / 2) ** 2),
         unit="share of rows",

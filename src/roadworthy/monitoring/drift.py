@@ -100,12 +100,8 @@ def _reader(
                 if own
                 else whole
             )
-            if (
-                (own and at + 1 - start < window)
-                or at + 1 - start < window / 2
-                or not pooled.sum()
-                or not rest.sum()
-            ):
+            held = at + 1 - start
+            if held < (window if own else max(window - 1, 1)) or not pooled.sum() or not rest.sum():
                 continue
             log_distance, noise = _log_distance(pooled, rest, typical)
             kept.append(day)
@@ -124,7 +120,8 @@ def _log_distance(pooled: Floats, rest: Floats, typical: float) -> tuple[float, 
     degrees = max(int(((pooled + rest) > 0).sum()) - 1, 1)
     rows = float(pooled.sum())
     unit = 1.0 / (8.0 * np.log(2.0))
-    squared = max(jensen_shannon(pooled, rest) ** 2 - degrees * unit / rows, 0.0) + degrees * unit / typical
+    usual = degrees * unit / typical
+    squared = max(jensen_shannon(pooled, rest) ** 2 - max(degrees * unit / rows - usual, 0.0), usual / 4.0)
     more = max(rows**-2 - typical**-2, 0.0) * 2.0 * degrees * unit**2
     return float(0.5 * np.log(squared)), float(0.25 * more / squared**2 + 1e-4)
 

@@ -40,6 +40,8 @@ GRID = 4_096
 LEAST_REFERENCE_DAYS = 28
 #: Above this share of a window's days there is enough of it to judge.
 ENOUGH = 0.5
+#: Standard errors of sampling beyond which chance is out of the question.
+CERTAIN = 5.0
 SEED = 20_130_701
 
 
@@ -90,6 +92,7 @@ class Null:
     side            which deviations count
     days            reference days learned from
     inflation       long-run variance over day-to-day variance: above 1 where bad days come together
+    cap             a deviation beyond this counts, however far out the threshold was extrapolated
     """
 
     mean: float
@@ -98,6 +101,7 @@ class Null:
     side: Side
     days: int
     inflation: float
+    cap: float = np.inf
 
     def score(self, series: Series, day: int) -> list[Score]:
         """Each window that ends with `day` and has enough days, shortest first."""
@@ -108,7 +112,8 @@ class Null:
                 continue
             weight = 1.0 / (self.between + held.variance)
             mean = float(weight @ held.value / weight.sum())
-            allowed = limit / float(np.sqrt(weight.sum()))
+            chance = CERTAIN / float(np.sqrt((1.0 / held.variance).sum()))
+            allowed = min(limit / float(np.sqrt(weight.sum())), self.cap + chance)
             away = mean - self.mean
             signed = {"both": abs(away), "above": away, "below": -away}[self.side]
             low = -np.inf if self.side == "above" else self.mean - allowed
@@ -117,12 +122,15 @@ class Null:
         return scores
 
 
-def learn(series: Series, *, windows: tuple[int, ...], side: Side, per_year: float) -> Null | None:
+def learn(
+    series: Series, *, windows: tuple[int, ...], side: Side, per_year: float, cap: float = np.inf
+) -> Null | None:
     """What healthy looks like, from a reference's series; None when it has too few days to say.
 
     windows    trailing windows in days, looked at every day
     side       which deviations count: both, above or below
     per_year   how often a healthy year is expected to cross the thresholds of all windows together
+    cap        a deviation of which no person would ask for a threshold, in units of the value
 
     A series of constants is given the sampling variance: never seen is not the same as impossible.
     """
@@ -132,7 +140,7 @@ def learn(series: Series, *, windows: tuple[int, ...], side: Side, per_year: flo
     unit = (series.value - mean) / np.sqrt(between + series.variance)
     if unit.std() < 0.5:  # less than sampling allows for: the bound on the variance decides, not the days
         limits = _plain(series.days.size, windows, side, per_year)
-        return Null(mean, between, limits, side, series.days.size, 1.0)
+        return Null(mean, between, limits, side, series.days.size, 1.0, cap)
     unit = (unit - unit.mean()) / unit.std()
     coefficients = autoregression(unit)
     residuals = np.asarray(lfilter(np.concatenate([[1.0], -coefficients]), [1.0], unit))[len(coefficients) :]
@@ -140,7 +148,7 @@ def learn(series: Series, *, windows: tuple[int, ...], side: Side, per_year: flo
     worlds = _worlds(coefficients, draws, unit.size)[:, WARM_UP:]
     long_run = float(draws.var() / (1.0 - coefficients.sum()) ** 2)
     limits = _limits(worlds, unit.size, windows, side, per_year)
-    return Null(mean, between, limits, side, series.days.size, max(long_run, 1.0))
+    return Null(mean, between, limits, side, series.days.size, max(long_run, 1.0), cap)
 
 
 def autoregression(unit: Floats) -> Floats:

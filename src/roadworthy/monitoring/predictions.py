@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from roadworthy.monitoring.null import Series
-from roadworthy.monitoring.watch import Days, Lens, Watched
+from roadworthy.monitoring.watch import Days, Lens, Watched, furthest
 from roadworthy.profiles.reference import Reference
 from roadworthy.profiles.summary import OutputSummary
 
 #: Probabilities this near to 0 and 1 count as equal.
 CLIP = 1e-5
+#: Odds that differ by a factor of four.
+FAR = float(np.log(4.0))
 
 
 def mean(reference: Reference) -> list[Watched]:
@@ -49,10 +51,11 @@ def _watched(
         logit = np.log(value / (1.0 - value))
         return Series(np.array([day.day for day in held], dtype=np.int64), logit, sampling / rows)
 
+    cap = max(1.5 * furthest(read(reference, reference.days, True)), FAR)
     return Watched(
         check,
         "",
-        (Lens(read, (1, 7), "both"),),
+        (Lens(read, (1, 7, 28), "both", cap=cap),),
         f"{words} {{measured}}",
         lambda value: float(1.0 / (1.0 + np.exp(-value))),
         unit="probability",

@@ -31,6 +31,8 @@ class Lens:
     windows   trailing windows over which the number is averaged, in days
     side      which deviations count
     pooled    days pooled into one number by `read` itself; 1 where it reads each day alone
+    cap       a deviation of which no person would ask for a threshold: twice as far as any reference day ever was
+              and far by itself; without it the tail of two odd days in half a year can put the threshold out of reach
     trim      leave out the first and the last reference day, which the cut of the period may have cut too
     """
 
@@ -38,12 +40,18 @@ class Lens:
     windows: tuple[int, ...]
     side: Side
     pooled: int = 1
+    cap: float = math.inf
     trim: bool = False
 
     @property
     def reach(self) -> int:
         """How many days back a judgement looks."""
         return self.pooled + max(self.windows) - 1
+
+
+def furthest(series: Series) -> float:
+    """How far any day of a series is from its mean; 0 without days."""
+    return float(abs(series.value - series.value.mean()).max()) if series.days.size else 0.0
 
 
 @dataclass(frozen=True, slots=True)

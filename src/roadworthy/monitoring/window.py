@@ -88,7 +88,7 @@ class Thresholds:
         for lens in watched.lenses:
             days = self.reference.days[1:-1] if lens.trim else self.reference.days
             series = lens.read(self.reference, days, True)
-            nulls.append(learn(series, windows=lens.windows, side=lens.side, per_year=per_year))
+            nulls.append(learn(series, windows=lens.windows, side=lens.side, per_year=per_year, cap=lens.cap))
         return nulls
 
 
@@ -131,7 +131,7 @@ def judge_day(
 ) -> list[Verdict]:
     """Verdicts on one whole day without labels: volume, coverage, predictions, drift.
 
-    history   earlier days, in any order; the last 6 are enough, later ones are ignored
+    history   earlier days, in any order; the last 27 are enough, later ones are ignored
     subject   such as `flight-delay@1`
     """
     days = _ascending([*(day for day in history if day.day < today.day), today])
