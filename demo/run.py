@@ -32,7 +32,7 @@ from roadworthy.monitoring.budget import share_of
 
 ROOT = Path(__file__).resolve().parents[1]
 FLIGHTS = ROOT / "examples" / "flights"
-TABLES, DELAY, UNLEARNED = FLIGHTS / "tables.py", FLIGHTS / "delay.py", ROOT / "demo" / "unlearned.py"
+TABLES, DELAY, UNLEARNED = FLIGHTS / "tables.py", FLIGHTS / "delay.py", FLIGHTS / "unlearned.py"
 MODEL = "flight-delay"
 WHO = "demo"
 
@@ -236,7 +236,7 @@ def finish(workspace: Workspace, teller: Teller, told: Told, replayed: Replayed,
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row.cells()))
+        table.add_row(*(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row.cells()))
     teller.show(table)
     teller.step("The life of the model on one page", f"roadworthy report {MODEL}")
     page = workspace.report(MODEL)

@@ -1,4 +1,4 @@
-"""One day of one version, from the log to the statistics that monitors read; counted again when outcomes are revised."""
+"""One day of one version, from the log to the statistics that monitors read; counted again when outcomes change."""
 
 from __future__ import annotations
 
