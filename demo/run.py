@@ -14,6 +14,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from bench.results import Aim, publish
 from demo.processes import Controller, Server, fresh_settings
 from demo.telling import Teller
 from roadworthy.clock import parse_instant
@@ -65,6 +66,7 @@ class Told:
     rolled_back_at: datetime | None = None
     harmed: int = 0
     rollback_reason: str = ""
+    forced_seconds: float = 0.0
     rollback_seconds: float = 0.0
 
 
@@ -110,6 +112,7 @@ class Story:
                 self.told.rolled_back_at = ticked.at
                 self.told.harmed = guarded.answered
                 self.told.rollback_reason = guarded.reason
+                self.told.rollback_seconds = self.teller.seconds - self.told.forced_seconds
                 self.teller.event(
                     ticked.at,
                     f"the controller rolls back {MODEL}@{guarded.watched}: {guarded.reason}",
@@ -204,8 +207,8 @@ def begin(workspace: Workspace, teller: Teller, told: Told) -> None:
     teller.show(render(passed.report))
 
 
-def serve(workspace: Workspace, teller: Teller, told: Told, server: Server) -> Replayed:
-    """Six months of traffic, with everything that happens meanwhile."""
+def serve(workspace: Workspace, teller: Teller, told: Told, server: Server) -> tuple[Replayed, float]:
+    """Six months of traffic, with everything that happens meanwhile; and how many seconds that took."""
     assert told.first is not None
     released = workspace.release(told.first.reference, how="promote", actor=WHO, event_time=START)
     teller.say(f"{released.sentence}; the server answers at {server.url}")
@@ -224,10 +227,17 @@ def serve(workspace: Workspace, teller: Teller, told: Told, server: Server) -> R
         f"{replayed.rows / (teller.seconds - before):,.0f} predictions a second, retraining included"
     )
     teller.say(f"the controller looked {story.looks:,} times, {story.looking_seconds:.0f} s of it")
-    return replayed
+    return replayed, teller.seconds - before
 
 
-def finish(workspace: Workspace, teller: Teller, told: Told, replayed: Replayed, server: Server) -> list[str]:
+def finish(
+    workspace: Workspace,
+    teller: Teller,
+    told: Told,
+    replayed: Replayed,
+    replay_seconds: float,
+    server: Server,
+) -> list[str]:
     """Compare, report, sum up; returns what did not happen although it should have."""
     assert told.second is not None
     teller.step("Both versions on the same later rows", f"roadworthy compare {MODEL} 1 2")
@@ -244,6 +254,7 @@ def finish(workspace: Workspace, teller: Teller, told: Told, replayed: Replayed,
     teller.step("What happened")
     teller.show(_summary(told, replayed))
     teller.say(f"whole story: {teller.seconds:.0f} s")
+    _publish(teller, told, replayed, replay_seconds)
     teller.say(f"live page: {server.url}/metrics and {server.url}/openapi.json (with --keep)")
     return [
         what
@@ -287,6 +298,27 @@ def _summary(told: Told, replayed: Replayed) -> Table:
     return table
 
 
+def _publish(teller: Teller, told: Told, replayed: Replayed, replay_seconds: float) -> None:
+    figures = {
+        "seconds": teller.seconds,
+        "replay_seconds": replay_seconds,
+        "predictions": replayed.rows,
+        "predictions_per_second": replayed.rows / replay_seconds,
+        "harmed": told.harmed,
+        "rollback_seconds": told.rollback_seconds,
+    }
+    aims = [
+        Aim("the whole story after set-up", "< 240 s", f"{teller.seconds:.0f} s", teller.seconds < 240),
+        Aim(
+            "from the forced release to its rollback",
+            "seconds",
+            f"{told.rollback_seconds:.1f} s",
+            told.rollback_seconds < 30,
+        ),
+    ]
+    publish("demo", figures, aims)
+
+
 def main() -> int:
     """Tell the story; 0 when everything in it happened."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
@@ -301,7 +333,7 @@ def main() -> int:
     teller.step("Serve it", "roadworthy serve --replay-clock")
     server = Server(workspace.stores.settings)
     try:
-        missing = finish(workspace, teller, told, serve(workspace, teller, told, server), server)
+        missing = finish(workspace, teller, told, *serve(workspace, teller, told, server), server)
         if given.keep:
             teller.say(f"the server keeps running at {server.url}; stop it with Ctrl-C")
             server.wait()
