@@ -11,16 +11,20 @@ import logging
 import signal
 import sys
 import threading
+import time
 
 import msgspec
 
 from roadworthy.clock import parse_instant
-from roadworthy.errors import Conflict, NotReady, RoadworthyError
+from roadworthy.errors import RoadworthyError
 from roadworthy.jobs.stores import Stores, open_stores
 from roadworthy.jobs.tick import tick
 from roadworthy.settings import Settings
 
 BEAT_SECONDS = 1.0
+
+#: After trouble only the guards look for so long: monitors can wait, and need not fail every second.
+PAUSE_SECONDS = 60.0
 
 logger = logging.getLogger("roadworthy.controller")
 
@@ -42,18 +46,30 @@ def main() -> int:
 
 
 def beat(stores: Stores) -> int:
-    """Look once a second until SIGTERM or SIGINT; what cannot be done now is tried again at the next beat."""
+    """Look once a second until SIGTERM or SIGINT; what cannot be done now is tried again, monitors after a pause.
+
+    What is seen at every beat is said once.
+    """
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    said: list[str] = []
+    monitors_at = 0.0
     while not stopped.wait(BEAT_SECONDS):
+        monitors = time.monotonic() >= monitors_at
         try:
-            for sentence in tick(stores).sentences():
-                logger.warning(sentence)
-        except (NotReady, Conflict) as error:
-            logger.warning("%s", error)
-        except RoadworthyError:
-            logger.exception("this beat failed; the next one tries again")
+            saying = tick(stores, monitors=monitors).sentences()
+        except RoadworthyError as error:
+            saying = [str(error)]
+            monitors_at = time.monotonic() + PAUSE_SECONDS if monitors else monitors_at
+        except Exception as error:  # the guards of all models hang on this process
+            saying = [repr(error)]
+            if saying != said:
+                logger.exception("this beat failed in a way nobody foresaw; the next one tries again")
+        for sentence in saying:
+            if sentence not in said:
+                logger.warning("%s", sentence)
+        said = saying
     return 0
 
 

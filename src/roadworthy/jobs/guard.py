@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roadworthy.errors import RoadworthyError
 from roadworthy.features.batch import Floats
 from roadworthy.jobs.days import ANSWERING, Watched
 from roadworthy.jobs.release import rollback
 from roadworthy.jobs.stores import Stores
 from roadworthy.release.decision import Step, respond
-from roadworthy.release.guards import Expected, hard_guards
+from roadworthy.release.guards import DEFAULT_LIMITS, Expected, hard_guards
 from roadworthy.traffic import Route
 from roadworthy.verdict import Verdict
 
@@ -22,13 +24,15 @@ LOOK_BACK = timedelta(days=1)
 
 ACTOR = "controller"
 
+logger = logging.getLogger("roadworthy.guard")
+
 
 class Guarded(msgspec.Struct, frozen=True, kw_only=True):
     """What the guards said of one model.
 
     watched    version they looked at: the canary, else the champion
-    answered   answers of it that they saw
-    rolled_back  whether it was taken back
+    answered      answers that it gave and they saw
+    rolled_back   whether it was taken back
     """
 
     model: str
@@ -38,11 +42,17 @@ class Guarded(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     verdicts: tuple[Verdict, ...]
 
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The guards that fail; without a rollback there is nobody to go back to, and a person must act."""
+        return tuple(verdict.check for verdict in self.verdicts if verdict.ruling == "fail")
+
 
 def guard(stores: Stores, model: str, now: datetime) -> Guarded | None:
     """Judge the answers of the watched version since the route last changed; None while nothing serves.
 
-    now    virtual time in a replay
+    now      virtual time in a replay
+    raises   NotReady when a node does not follow the rollback, Conflict when somebody else moved the route meanwhile
     """
     _, route = stores.plans.route(model)
     watched = route.canary or route.champion
@@ -51,7 +61,7 @@ def guard(stores: Stores, model: str, now: datetime) -> Guarded | None:
     since = max(stores.plans.history(model)[-1].event_time, now - LOOK_BACK)
     rows = stores.log().predictions(
         model, namespace=stores.settings.namespace, roles=ANSWERING, start=since,
-        columns=["version", "output", "status", "decision"],
+        columns=["version", "output", "status"],
     )  # fmt: skip
     verdicts = _judge(stores, model, route, watched, rows)
     step = respond(route, verdicts, watched)
@@ -60,15 +70,27 @@ def guard(stores: Stores, model: str, now: datetime) -> Guarded | None:
 
 def _judge(stores: Stores, model: str, route: Route, watched: int, rows: pa.Table) -> list[Verdict]:
     own = rows.filter(pc.equal(rows.column("version"), watched))
-    expected = []
-    if route.canary is not None and route.champion is not None:
-        beside = _answers(rows.filter(pc.equal(rows.column("version"), route.champion)))
-        if len(beside):
-            expected.append(Expected(float(beside.mean()), len(beside), "champion"))
-    reference = Watched.open(stores, stores.versions.get(model, watched)).reference.profile.output
-    expected.append(Expected(reference.mean, reference.n, "reference"))
     errors = pc.sum(pc.equal(own.column("status"), "error")).as_py() or 0
-    return hard_guards(_answers(own), errors=int(errors), expected=expected[:1], subject=f"{model}@{watched}")
+    expected = _expected(stores, model, route, watched, rows)
+    return hard_guards(_answers(own), errors=int(errors), expected=expected, subject=f"{model}@{watched}")
+
+
+def _expected(stores: Stores, model: str, route: Route, watched: int, rows: pa.Table) -> list[Expected]:
+    """Whose mean a canary is compared with: the champion's on the same traffic; without enough of it the reference's.
+
+    A champion has nobody beside it and is compared with its reference. Without a readable artifact there is none,
+    and the other guards go on.
+    """
+    if watched == route.canary and route.champion is not None:
+        beside = _answers(rows.filter(pc.equal(rows.column("version"), route.champion)))
+        if len(beside) >= DEFAULT_LIMITS.mean_rows:
+            return [Expected(float(beside.mean()), len(beside), "champion")]
+    try:
+        reference = Watched.open(stores, stores.versions.get(model, watched)).reference.profile.output
+    except (RoadworthyError, OSError) as error:
+        logger.error("%s@%d has no reference to compare its mean with: %s", model, watched, error)
+        return []
+    return [Expected(reference.mean, reference.n, "reference")]
 
 
 def _answers(rows: pa.Table) -> Floats:
@@ -89,11 +111,11 @@ def _act(
     done = step.action == "roll back"
     if done:
         rollback(stores, model, reason=step.reason, actor=ACTOR, event_time=now)
-    answered = pc.sum(pc.equal(rows.column("version"), watched)).as_py() or 0
+    answered = len(_answers(rows.filter(pc.equal(rows.column("version"), watched))))
     return Guarded(
         model=model,
         watched=watched,
-        answered=int(answered),
+        answered=answered,
         rolled_back=done,
         reason=step.reason,
         verdicts=tuple(verdicts),

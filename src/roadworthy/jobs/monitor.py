@@ -14,6 +14,7 @@ from roadworthy.jobs.source_parity import check_source_parity
 from roadworthy.jobs.stores import Stores
 from roadworthy.monitoring.parity import encoding_parity
 from roadworthy.monitoring.window import judge_day, judge_matured
+from roadworthy.predictionlog.outcomes import OutcomeRule
 from roadworthy.registry.alarms import Alarm, Changes
 from roadworthy.traffic import Route
 from roadworthy.verdict import Verdict
@@ -25,6 +26,9 @@ REVISED_DAYS, HISTORY_DAYS = 14, 100
 
 #: Source parity joins the history again: on every seventh day.
 SOURCE_PARITY_EVERY = 7
+
+#: A look at one day takes seconds; one that began so long ago was killed, and its day is looked at again.
+ABANDONED_AFTER = timedelta(minutes=10)
 
 
 class Monitored(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +58,7 @@ def monitor(stores: Stores, model: str, *, as_of: datetime | None = None) -> Mon
     """Judge every whole day before `as_of` that a version answered as champion all day, and was not judged yet.
 
     as_of    virtual time in a replay; now by default. Outcomes that arrived later do not exist yet.
+    raises   Conflict while another process judges the same day
     """
     now = as_of or stores.clock.now()
     seen = _Looking(stores, model, now)
@@ -80,27 +85,26 @@ class _Looking:
             return []
         first = micros(self.flips[0].event_time) // _DAY_MICROS
         runs = self.stores.runs.all("monitor", self.model, limit=1)
-        if runs and runs[0].state == "succeeded":
-            first = max(first, int(runs[0].metrics["next_day"]))
-        return list(range(first, self.today))
+        if runs and runs[0].state != "succeeded":
+            runs = self.stores.runs.all("monitor", self.model)
+        done = next((run for run in runs if run.state == "succeeded"), None)
+        return list(range(first if done is None else max(first, int(done.metrics["next_day"])), self.today))
 
     def look(self, day: int) -> None:
-        """Judge one day, what matured with it, and what was revised since."""
+        """Judge one day, what matured with it, and what was revised since; a day that fails is due again."""
         start = instant(day * _DAY_MICROS)
-        at = self.stores.clock.now()
         run = self.stores.runs.start(
-            "monitor", at=at, model=self.model, claim=f"{start:%Y-%m-%d}", event_time=start + DAY
-        )
-        version = self._champion_all_day(start)
-        if version is not None:
-            watched = self._open(version)
-            rows = read_day(self.stores, watched, day, start + DAY)
-            today = statistics(self.stores, watched, day, rows)
-            history = kept_days(self.stores, watched.row, day - HISTORY_DAYS, day - 1)
-            found = judge_day(watched.reference, history, today, subject=watched.row.reference)
-            self._keep(watched, day, [*found, *self._parity(watched, day, rows)])
-            self._judge_matured(watched, day)
-            self.days.append(f"{start:%Y-%m-%d}")
+            "monitor", at=self.stores.clock.now(), model=self.model, claim=f"{start:%Y-%m-%d}",
+            event_time=start + DAY, abandoned_after=ABANDONED_AFTER,
+        )  # fmt: skip
+        self.verdicts.clear()
+        try:
+            self._judge_day(day)
+            self._judge_matured(day)
+            self._close_retired(day)
+        except Exception as error:
+            self.stores.runs.fail(run, self.stores.clock.now(), str(error))
+            raise
         self.stores.runs.succeed(run, self.stores.clock.now(), {"next_day": day + 1})
 
     def result(self) -> Monitored:
@@ -113,35 +117,69 @@ class _Looking:
             closed=tuple(alarm for change in self.changes for alarm in change.closed),
         )
 
-    def _judge_matured(self, watched: Watched, day: int) -> None:
-        """Count the day again whose outcome window has now passed, and those with revisions; judge from there."""
-        now = instant((day + 1) * _DAY_MICROS)
-        window = watched.rule.window // DAY + 1
-        ripe = day - window
-        again = sorted({ripe, *self._revised(watched, now)})
-        for each in again:
-            if kept_days(self.stores, watched.row, each, each):
-                statistics(self.stores, watched, each, read_day(self.stores, watched, each, now))
-        for each in again:
-            history = kept_days(self.stores, watched.row, each - HISTORY_DAYS, each)
-            if history and history[-1].day == each:
-                self._keep(
-                    watched, each, judge_matured(watched.reference, history, subject=watched.row.reference)
-                )
+    def _judge_day(self, day: int) -> None:
+        """Count and judge one day without labels, where one version was champion all day."""
+        start = instant(day * _DAY_MICROS)
+        version = self._champion_all_day(day)
+        if version is None:
+            return
+        watched = self._open(version)
+        rows = read_day(self.stores, watched, day, start + DAY)
+        today = statistics(self.stores, watched, day, rows)
+        history = kept_days(self.stores, watched.row, day - HISTORY_DAYS, day - 1)
+        found = judge_day(watched.reference, history, today, subject=watched.row.reference)
+        self._keep(watched, day, [*found, *self._parity(watched, day, rows)])
+        self.days.append(f"{start:%Y-%m-%d}")
 
-    def _revised(self, watched: Watched, now: datetime) -> list[int]:
-        """Days with predictions whose outcomes were revised since the day before."""
+    def _judge_matured(self, day: int) -> None:
+        """Count the day again whose outcome window has now passed, and those with revisions; judge from there.
+
+        Whichever version answered then: the last days of one that was replaced mature after it is gone.
+        """
+        now = instant((day + 1) * _DAY_MICROS)
+        recent = [self._open(version) for version in self._champions(day - REVISED_DAYS, day)]
+        reach = max((REVISED_DAYS, *(_days_until_ripe(watched) for watched in recent)))
+        all_watched = [self._open(version) for version in self._champions(day - reach, day)]
+        changed = {rule: self._changed(rule, now) for rule in {watched.rule for watched in all_watched}}
+        for watched in all_watched:
+            ripe = day - _days_until_ripe(watched)
+            earlier = {each for each in changed[watched.rule] if each < ripe}
+            kept = kept_days(self.stores, watched.row, min({ripe, *earlier}), ripe)
+            again = [found.day for found in kept if found.day in {ripe, *earlier}]
+            for each in again:
+                statistics(self.stores, watched, each, read_day(self.stores, watched, each, now))
+            for each in again:
+                history = kept_days(self.stores, watched.row, each - HISTORY_DAYS, each)
+                found = judge_matured(watched.reference, history, subject=watched.row.reference)
+                self._keep(watched, each, found)
+
+    def _changed(self, rule: OutcomeRule, now: datetime) -> set[int]:
+        """Days whose predictions may have other labels since the day before: an outcome came late or was revised."""
         outcomes = self.stores.log().outcomes(
-            self.model, namespace=self.stores.settings.namespace, names=[watched.rule.name],
+            self.model, namespace=self.stores.settings.namespace, names=[rule.name],
             start=now - timedelta(days=REVISED_DAYS), end=now,
         )  # fmt: skip
-        if not outcomes.num_rows:
-            return []
         arrived = outcomes.column("arrival_time").cast("int64").to_numpy()
-        recent = (arrived >= micros(now - DAY)) & (outcomes.column("revision").to_numpy() > 0)
-        events = outcomes.column("event_time").cast("int64").to_numpy()[recent] // _DAY_MICROS
-        span = watched.rule.window // DAY + 1
-        return sorted({int(day) - back for day in np.unique(events) for back in range(span + 1)})
+        new = (arrived >= micros(now - DAY)) & (arrived < micros(now))
+        events = outcomes.column("event_time").cast("int64").to_numpy()[new] // _DAY_MICROS
+        span = rule.window // DAY + 1
+        return {int(day) - back for day in np.unique(events) for back in range(span + 1)}
+
+    def _close_retired(self, day: int) -> None:
+        """Close the alarms of versions that no longer answer, once no verdict on them will come any more."""
+        end = instant((day + 1) * _DAY_MICROS)
+        routes = [flip.route for flip in self.flips if flip.route and flip.event_time <= end]
+        answering = routes[-1].champion if routes else None
+        alarmed = {
+            alarm.version for alarm in self.stores.alarms.open(self.model) if alarm.version is not None
+        }
+        for version in sorted(alarmed - {answering}):
+            ripe = day - _days_until_ripe(self._open(version))
+            if version not in self._champions(ripe + 1, day):
+                why = f"{self.model}@{version} no longer answers"
+                at = self.stores.clock.now()
+                closed = self.stores.alarms.close(self.model, version, why, at, self.now)
+                self.changes.append(Changes(closed=closed))
 
     def _parity(self, watched: Watched, day: int, rows: DayRows) -> list[Verdict]:
         units = rows.table.column("unit").to_pylist() if rows.table.num_rows else []
@@ -169,8 +207,14 @@ class _Looking:
             )
         )  # fmt: skip
 
-    def _champion_all_day(self, start: datetime) -> int | None:
+    def _champions(self, first: int, last: int) -> list[int]:
+        """Versions that were champion all day on one of the days first..last, ascending."""
+        found = {self._champion_all_day(day) for day in range(first, last + 1)}
+        return sorted(version for version in found if version is not None)
+
+    def _champion_all_day(self, day: int) -> int | None:
         """The version that was champion from the first to the last moment of a day; None where it changed."""
+        start = instant(day * _DAY_MICROS)
         routes = [Route()]
         for flip in self.flips:
             if flip.event_time <= start:
@@ -184,3 +228,8 @@ class _Looking:
         if version not in self.watched:
             self.watched[version] = Watched.open(self.stores, self.stores.versions.get(self.model, version))
         return self.watched[version]
+
+
+def _days_until_ripe(watched: Watched) -> int:
+    """How many days after a day its outcomes are judged: the window, and up to a day for outcomes to arrive."""
+    return watched.rule.window // DAY + 1

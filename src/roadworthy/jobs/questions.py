@@ -32,7 +32,7 @@ class Questions:
 
     table           what a request carries: inputs (joins included), context, unit, join keys, and `asked_at`
     asked_at        microseconds since 1970 UTC, (n,)
-    label           outcome as 0 and 1, NaN where it never became known, (n,)
+    label           outcome as 0 and 1, NaN where it never became known in time, (n,)
     label_known_at  microseconds since 1970 UTC, NEVER where it never became known, (n,)
     """
 
@@ -70,6 +70,8 @@ def load_questions(
 ) -> Questions:
     """Read the model's history, keep questions asked in [start, end), and join every source as known then.
 
+    An outcome later than its window never came; where absent means negative it is 0 then, known when the window closes.
+
     tables   directory of the ingested tables
     raises   UnknownName for a table or column that does not exist, DefinitionError for a wrong type
     """
@@ -91,11 +93,12 @@ def load_questions(
     asked_at = asked_at[order]
     label = _numbers(history.column(model.outcome.name))
     label_known_at = _instants(history, known)
-    label_known_at = np.where(np.isnan(label), NEVER, label_known_at)
-    label_known_at = np.where(
-        label_known_at > asked_at + model.outcome.window // timedelta(microseconds=1), NEVER, label_known_at
-    )
-    label = np.where(label_known_at == NEVER, np.nan, label)
+    closes = asked_at + model.outcome.window // timedelta(microseconds=1)
+    never = np.isnan(label) | (label_known_at > closes)
+    if model.outcome.absent == "negative":
+        label, label_known_at = np.where(never, 0.0, label), np.where(never, closes, label_known_at)
+    else:
+        label, label_known_at = np.where(never, np.nan, label), np.where(never, NEVER, label_known_at)
     questions = history.select(list(model.question_columns()))
     questions = questions.append_column(ASKED_AT, pa.array(asked_at, pa.timestamp("us", "UTC")))
     return Questions(join_sources(tables, model, questions), asked_at, label, label_known_at)

@@ -6,12 +6,13 @@ Not here: what each step does to a route (release.routes) and whether guards wan
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from roadworthy.errors import Conflict, DefinitionError, NotReady, Refused
+from roadworthy.errors import DefinitionError, NotReady, Refused
 from roadworthy.jobs.stores import Stores
 from roadworthy.registry.versions import VersionRow
 from roadworthy.release.routes import promoted, rolled_back, shadowed, with_canary
@@ -21,6 +22,9 @@ How = Literal["shadow", "canary", "promote"]
 
 #: How long a node may take to load a version, and then to adopt the new plan.
 PREPARE_SECONDS, ADOPT_SECONDS = 120.0, 15.0
+
+#: A node whose worker just died reports nothing as prepared until another one has loaded: so long a flip is retried.
+FLIP_SECONDS = 15.0
 
 
 class Released(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,15 +73,21 @@ def release(
 ) -> Released:
     """Release a version that passed the gate, as shadow, canary or champion.
 
+    share    of units that a canary answers, between 0 and 1
     force    reason for releasing a version that the gate did not pass; kept in the ledger as an override
     raises   Refused when the gate did not pass it and nobody takes the responsibility, or when it is barred;
-             NotReady when a node does not get it loaded; Conflict when somebody else moved the route meanwhile
+             NotReady when a node does not get it loaded; Conflict when somebody else moved the route meanwhile.
+             Nothing is changed then, except where a NotReady says so.
     """
     started = time.monotonic()
     row = stores.versions.resolve(reference)
-    moment = event_time or stores.clock.now()
-    _require_gate(stores, row, force, actor, moment)
     number, route = stores.plans.route(row.model)
+    objection = _objection(stores, row, route)
+    if objection and not force:
+        raise Refused(
+            f"{row.reference} may not be released: {objection}. Run: roadworthy gate {row.reference}. "
+            'To release it nevertheless, give --force "a reason"; it stands in the ledger'
+        )
     attempt = f"{row.reference}-{number + 1}"
     if how == "shadow":
         changed = shadowed(route, row.version, attempt)
@@ -85,21 +95,32 @@ def release(
         changed = with_canary(route, row.version, share, attempt, salt=attempt)
     else:
         changed = promoted(route, row.version)
-    prepare(stores, row.model, row.version)
-    why = force or reason or f"{how} after the gate passed it"
-    flipped = stores.plans.flip(
-        row.model, number, changed, actor=actor, reason=why, action=how,
-        at=stores.clock.now(), event_time=moment, version=row.version,
-    )  # fmt: skip
-    wait_adopted(stores)
+    try:
+        prepare(stores, row.model, row.version)
+        if objection:
+            stores.ledger.append(
+                "override", actor=actor, reason=force, at=stores.clock.now(), event_time=event_time,
+                model=row.model, version=row.version, details={"gate": objection},
+            )  # fmt: skip
+        why = force or reason or f"{how} after the gate passed it"
+        flipped = _when_ready(
+            lambda: stores.plans.flip(
+                row.model, number, changed, actor=actor, reason=why, action=how,
+                at=stores.clock.now(), event_time=event_time, version=row.version,
+            )
+        )  # fmt: skip
+    finally:
+        stores.plans.unprepare(row.model, row.version)
     what = {
         "shadow": "shadows",
-        "canary": f"answers {share:.0%} of units as canary",
+        "canary": f"answers {share:.3g} of units as canary",
         "promote": "is champion",
     }[how]
+    sentence = f"{row.reference} {what} (route number {flipped})"
+    wait_adopted(stores, sentence)
     return Released(
         model=row.model, version=row.version, action=how, number=flipped, route=changed,
-        seconds=time.monotonic() - started, sentence=f"{row.reference} {what} (route number {flipped})",
+        seconds=time.monotonic() - started, sentence=sentence,
     )  # fmt: skip
 
 
@@ -114,18 +135,22 @@ def rollback(
 ) -> Released:
     """Undo the last step in one transaction, and bar what is rejected; starts no analysis and loads nothing.
 
-    raises   Conflict when there is nothing to roll back to, Refused without a reason
+    to       the version to return to; only the standby is possible
+    raises   Conflict when there is nothing to roll back to, Refused without a reason, NotReady when a node does not
+             hold what it is to return to, or (and then it says that the route is changed) does not follow
     """
     started = time.monotonic()
     number, route = stores.plans.route(model)
     changed, rejected = rolled_back(route, to=to)
-    flipped = stores.plans.flip(
-        model, number, changed, actor=actor, reason=reason, action="rollback",
-        at=stores.clock.now(), event_time=event_time, version=rejected, bar=rejected,
+    flipped = _when_ready(
+        lambda: stores.plans.flip(
+            model, number, changed, actor=actor, reason=reason, action="rollback",
+            at=stores.clock.now(), event_time=event_time, version=rejected, bar=rejected,
+        )
     )  # fmt: skip
-    wait_adopted(stores)
     answers = f"version {changed.champion} answers (route number {flipped})"
     sentence = f"{model}@{rejected} is rolled back and barred; {answers}"
+    wait_adopted(stores, sentence)
     return Released(
         model=model, version=rejected, action="rollback", number=flipped, route=changed,
         seconds=time.monotonic() - started, sentence=sentence,
@@ -133,9 +158,9 @@ def rollback(
 
 
 def prepare(stores: Stores, model: str, version: int) -> None:
-    """Have every live node load and check a version, and wait until all report it.
+    """Have every live node load and check a version, and wait until all report it; they keep it until `unprepare`.
 
-    raises   NotReady naming the nodes that did not get there
+    raises   NotReady naming the nodes that did not get there, Refused for a barred version
     """
     stores.plans.prepare(model, version)
     deadline = time.monotonic() + PREPARE_SECONDS
@@ -145,7 +170,6 @@ def prepare(stores: Stores, model: str, version: int) -> None:
         if not lacking:
             return
         if time.monotonic() > deadline:
-            stores.plans.unprepare(model, version)
             raise NotReady(
                 f"{', '.join(lacking)} did not load {model}@{version} within {PREPARE_SECONDS:g} s, so nothing was "
                 "changed; the node's log and /v2/health/ready say why"
@@ -153,9 +177,10 @@ def prepare(stores: Stores, model: str, version: int) -> None:
         time.sleep(0.05)
 
 
-def wait_adopted(stores: Stores) -> None:
+def wait_adopted(stores: Stores, done: str) -> None:
     """Wait until every live node answers by the newest routes.
 
+    done     sentence that says what was changed, for the error
     raises   NotReady naming the nodes that lag; the route is changed nevertheless
     """
     wanted = sum(number for number, _ in stores.plans.routes().values())
@@ -166,34 +191,40 @@ def wait_adopted(stores: Stores) -> None:
             return
         if time.monotonic() > deadline:
             raise NotReady(
-                f"the route is changed, but {', '.join(lagging)} does not answer by it yet after {ADOPT_SECONDS:g} s: "
-                "look at the node's log"
+                f"{done}: the route is changed, but {', '.join(lagging)} does not answer by it after "
+                f"{ADOPT_SECONDS:g} s; do not repeat it, look at the node's log"
             )
         time.sleep(0.02)
 
 
-def _require_gate(stores: Stores, row: VersionRow, force: str, actor: str, moment: datetime) -> None:
-    """Only a passed gate lets a version advance; a person may take the responsibility, with a reason."""
+def _when_ready(flip: Callable[[], int]) -> int:
+    """Flip as soon as every live node holds all versions of the route; its NotReady when that takes too long."""
+    deadline = time.monotonic() + FLIP_SECONDS
+    while True:
+        try:
+            return flip()
+        except NotReady:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def _objection(stores: Stores, row: VersionRow, route: Route) -> str:
+    """Why the gate does not let a version advance on this route; "" when it does.
+
+    raises   Refused for a barred version, which nobody can force
+    """
     if row.barred_reason:
-        raise Refused(f"{row.reference} is barred: {row.barred_reason}")
-    found = stores.gates.latest_gate(row.model, row.version)
-    if found is not None and found.ruling == "pass":
-        return
-    said = "was never asked about it" if found is None else f"ruled {found.ruling}"
-    if not force:
         raise Refused(
-            f"{row.reference} may not be released: the gate {said}. Run: roadworthy gate {row.reference}. "
-            'To release it nevertheless, give --force "a reason"; it stands in the ledger'
+            f"{row.reference} is barred: {row.barred_reason}. Release another version; a forced release does not help"
         )
-    stores.ledger.append(
-        "override", actor=actor, reason=force, at=stores.clock.now(), event_time=moment, model=row.model,
-        version=row.version, details={"gate": said},
-    )  # fmt: skip
-
-
-def require_route(stores: Stores, model: str) -> Route:
-    """The route of a model that serves; Conflict when nothing does."""
-    _, route = stores.plans.route(model)
-    if route.champion is None:
-        raise Conflict(f"{model} has no champion: promote a first version")
-    return route
+    found = stores.gates.latest_gate(row.model, row.version)
+    if found is None:
+        return "the gate was never asked about it"
+    if found.ruling != "pass":
+        return f"the gate ruled {found.ruling}"
+    compared = found.report.get("champion_version")
+    if route.champion not in (None, row.version, compared):
+        with_what = "no champion" if compared is None else f"version {compared}"
+        return f"the gate compared it with {with_what}, but version {route.champion} answers since"
+    return ""

@@ -25,6 +25,9 @@ from roadworthy.model import Model, load_definition
 
 _HOUR = 3_600_000_000
 
+#: Rows and outcomes in one request at most; servers refuse far larger ones.
+_PIECE = 1_000
+
 #: Runs what is due at a virtual instant and says when it wants to run next.
 Tick = Callable[[datetime], datetime]
 
@@ -74,7 +77,7 @@ class Replay:
     ) -> Replayed:
         """Replay what was asked and what became known in [start, end); `tick` first runs at `start`.
 
-        Rows asked at the same instant travel in one request. Outcomes of one hour travel in one request.
+        Rows asked at the same instant travel in one request, and so do outcomes of one hour, a thousand at most.
         """
         done = Replayed()
         landing = np.argsort(self.questions.label_known_at, kind="stable")
@@ -106,17 +109,25 @@ class Replay:
             return []
         rows = request_rows(self.model, self.questions.table.slice(first, last - first))
         asked_at = self.questions.asked_at[first:last]
-        edges = [0, *(np.flatnonzero(np.diff(asked_at)) + 1).tolist(), last - first]
+        changes = (np.flatnonzero(np.diff(asked_at)) + 1).tolist()
         path = f"/v1/models/{self.model.name}:predict"
+
+        def name(begin: int, piece: int) -> str:
+            return f"{self.model.name}-{asked_at[begin]}" + (f"-{piece - begin}" if piece > begin else "")
+
         return [
             Post(
                 path,
                 msgspec.json.encode(
-                    {"instances": rows[begin:stop], "request_id": f"{self.model.name}-{asked_at[begin]}"}
+                    {
+                        "instances": rows[piece : min(piece + _PIECE, stop)],
+                        "request_id": name(begin, piece),
+                    }
                 ),
                 instant(int(asked_at[begin])).isoformat(),
             )
-            for begin, stop in pairwise(edges)
+            for begin, stop in pairwise([0, *changes, last - first])
+            for piece in range(begin, stop, _PIECE)
         ]
 
     def _outcomes(self, rows: np.ndarray) -> list[Post]:
@@ -124,15 +135,16 @@ class Replay:
             return []
         units = self.questions.table.column(self.model.unit).take(pa.array(rows)).to_pylist()
         known_at = self.questions.label_known_at[rows]
-        values = self.questions.label[rows]
+        asked_at, values = self.questions.asked_at[rows], self.questions.label[rows]
         hours: dict[int, list[dict[str, object]]] = {}
-        latest: dict[int, int] = {}
-        for unit, at, value in zip(units, known_at.tolist(), values.tolist(), strict=True):
+        for unit, asked, at, value in zip(
+            units, asked_at.tolist(), known_at.tolist(), values.tolist(), strict=True
+        ):
             if at == NEVER:
                 continue
             hours.setdefault(at // _HOUR, []).append(
                 {
-                    "id": f"{self.model.outcome.name}:{unit}",
+                    "id": f"{self.model.outcome.name}:{unit}:{asked}",
                     "model": self.model.name,
                     "unit": str(unit),
                     "name": self.model.outcome.name,
@@ -140,10 +152,10 @@ class Replay:
                     "event_time": instant(at).isoformat(),
                 }
             )
-            latest[at // _HOUR] = at
+        pieces = [batch[at : at + _PIECE] for batch in hours.values() for at in range(0, len(batch), _PIECE)]
         return [
-            Post("/v1/outcomes", msgspec.json.encode({"outcomes": batch}), instant(latest[hour]).isoformat())
-            for hour, batch in hours.items()
+            Post("/v1/outcomes", msgspec.json.encode({"outcomes": piece}), str(piece[-1]["event_time"]))
+            for piece in pieces
         ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from roadworthy.errors import DefinitionError, RoadworthyError
 from roadworthy.features.arrow import batch_from_arrow
@@ -37,16 +38,14 @@ def check_source_parity(stores: Stores, watched: Watched, predictions: pa.Table)
         rows = np.linspace(0, predictions.num_rows - 1, min(predictions.num_rows, SAMPLED)).astype(np.int64)
         sample = predictions.take(pa.array(rows))
         known = join_sources(stores.settings.tables, model, _questions(model, sample))
+        fields = [field for field in watched.scorer.features.schema.fields if field.name in joined]
+        # A value that is missing where none may be is a difference to report, not a table to refuse.
+        schema = InputSchema(tuple(replace(field, nullable=True) for field in fields))
+        carried = pa.table({name: sample.column(f"in_{name}") for name in schema.names()})
+        sides = batch_from_arrow(carried, schema), batch_from_arrow(known, schema)
     except RoadworthyError as error:
         return _said(subject, "error", f"source parity could not be measured: {error}")
-    schema = InputSchema(
-        tuple(field for field in watched.scorer.features.schema.fields if field.name in joined)
-    )
-    carried = pa.table({name: sample.column(f"in_{name}") for name in schema.names()})
-    units = sample.column("unit").to_pylist()
-    return source_parity(
-        batch_from_arrow(carried, schema), batch_from_arrow(known, schema), subject=subject, rows=units
-    )
+    return source_parity(*sides, subject=subject, rows=sample.column("unit").to_pylist())
 
 
 def _definition(watched: Watched) -> Model:
@@ -64,7 +63,8 @@ def _questions(model: Model, predictions: pa.Table) -> pa.Table:
     keys = dict.fromkeys(key for join in model.joins() for key in join.source.key)
     columns = {}
     for key in keys:
-        logged = next((name for name in (f"in_{key}", f"ctx_{key}") if name in names), None)
+        named = (f"in_{key}", f"ctx_{key}", *(["unit"] if key == model.unit else []))
+        logged = next((name for name in named if name in names), None)
         if logged is None:
             raise DefinitionError(
                 f"the key {key!r} is neither an input nor context, so it is not in the log: add it to context"

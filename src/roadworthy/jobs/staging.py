@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -24,6 +26,9 @@ from roadworthy.traffic import Plan, Route, Staged
 
 #: A worker that has not answered after this long will not.
 PATIENCE_SECONDS = 60.0
+
+#: A worker that still runs so long after it was told to end is killed: it may be stuck in the code of the artifact.
+DRAIN_SECONDS = 10.0
 
 
 class _Answer(msgspec.Struct):
@@ -46,43 +51,42 @@ def ask_goldens(version: VersionRow, artifacts: Path, scorer: Scorer) -> Staging
         )
         routes = {version.model: Route(champion=version.version)}
         node.write_plan(Plan(number=1, namespace="staging", routes=routes, staged=(staged,)))
-        listening = socket.create_server(("127.0.0.1", 0))
-        with (
-            listening,
-            (Path(room) / "worker.log").open("w+b") as log,
-            _worker(node, listening, log.fileno()) as worker,
-        ):
-            port = listening.getsockname()[1]
+        log = Path(room) / "worker.log"
+        answered, error = np.array([]), None
+        with _worker(node, log) as (worker, port):
             try:
                 answered = _answers(f"http://127.0.0.1:{port}", worker, version.model, scorer)
-            except RoadworthyError as error:
-                log.seek(0)
-                reason = _last_line(log.read()) or str(error)
-                return Staging(
-                    expected=expected, answered=np.array([]), error=reason, seconds=time.monotonic() - started
-                )
-            finally:
-                worker.terminate()
-    return Staging(expected=expected, answered=answered, seconds=time.monotonic() - started)
+            except RoadworthyError as refusal:
+                error = str(refusal)
+        if error is not None:
+            last = _last_line(log.read_bytes())
+            error += f"; its last words: {last}" if last else ""
+    return Staging(expected=expected, answered=answered, error=error, seconds=time.monotonic() - started)
 
 
-def _worker(node: NodeDirectory, listening: socket.socket, log: int) -> subprocess.Popen[bytes]:
-    handle = listening.fileno()
-    command = [
-        sys.executable,
-        "-m",
-        "roadworthy.serving",
-        "--node-dir",
-        str(node.root),
-        "--worker",
-        "0",
-        "--fd",
-        str(handle),
-    ]
+@contextmanager
+def _worker(node: NodeDirectory, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A worker and the port it answers at; it has ended when this is left, one way or the other.
+
+    Only the worker holds the listening socket: where it dies, whoever asks it is told so at once.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROADWORTHY_")}
-    return subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
-        command, pass_fds=[handle], stdout=log, stderr=log, env=environment
-    )
+    with socket.create_server(("127.0.0.1", 0)) as listening, log.open("wb") as output:
+        handle, port = listening.fileno(), listening.getsockname()[1]
+        command = [sys.executable, "-m", "roadworthy.serving", "--node-dir", str(node.root)]
+        command += ["--worker", "0", "--fd", str(handle)]
+        worker = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
+            command, pass_fds=[handle], stdout=output, stderr=output, env=environment
+        )
+    try:
+        yield worker, port
+    finally:
+        worker.terminate()
+        try:
+            worker.wait(DRAIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
 
 
 def _answers(url: str, worker: subprocess.Popen[bytes], model: str, scorer: Scorer) -> np.ndarray:
@@ -91,7 +95,10 @@ def _answers(url: str, worker: subprocess.Popen[bytes], model: str, scorer: Scor
         while True:
             if worker.poll() is not None:
                 raise NotReady(f"the staging worker ended with status {worker.returncode} before it answered")
-            status, body = sender.get("/v2/health/ready")
+            try:
+                status, body = sender.get("/v2/health/ready")
+            except NotReady:  # gone, or not listening yet: the next round sees which
+                status, body = 503, b"it does not listen"
             if status == 200:
                 break
             if time.monotonic() > deadline:

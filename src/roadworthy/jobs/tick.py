@@ -1,20 +1,26 @@
 """One beat: the hard guards of every model, then the monitors of the days that are over. Idempotent.
 
-The controller runs it on a clock, a replay in virtual time, cron or a scheduler from the command line.
+The controller runs it on a clock, a replay in virtual time, cron or a scheduler from the command line. Trouble with
+one model does not keep the others from being looked at.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 
 from roadworthy.clock import instant, micros
+from roadworthy.errors import RoadworthyError
 from roadworthy.jobs.guard import Guarded, guard
 from roadworthy.jobs.monitor import Monitored, monitor
 from roadworthy.jobs.stores import Stores
 
 _DAY_MICROS = 86_400_000_000
+
+T = TypeVar("T")
 
 #: How often a replay wants to look while a release is young, in event time.
 YOUNG, CLOSE_LOOK = timedelta(hours=3), timedelta(minutes=10)
@@ -32,24 +38,47 @@ class Ticked(msgspec.Struct, frozen=True, kw_only=True):
         """What a person wants to read; empty when nothing happened."""
         lines = [
             f"{seen.model}@{seen.watched} rolled back after {seen.answered:,} answers: {seen.reason}"
-            for seen in self.guarded
             if seen.rolled_back
+            else f"{seen.model}@{seen.watched} fails {', '.join(seen.failing)} and stays: a person must act"
+            for seen in self.guarded
+            if seen.rolled_back or seen.failing
         ]
         return lines + [
             line for seen in self.monitored if seen.opened or seen.closed for line in seen.sentences()
         ]
 
 
-def tick(stores: Stores, at: datetime | None = None) -> Ticked:
-    """Run what is due at `at` (event time; now by default)."""
+def tick(stores: Stores, at: datetime | None = None, *, monitors: bool = True) -> Ticked:
+    """Run what is due at `at` (event time; now by default).
+
+    monitors   False to run the guards alone
+    raises     what a model in trouble raised, after all others were looked at
+    """
     now = at or stores.clock.now()
-    guarded, monitored = [], []
-    for model in stores.plans.routes():
-        seen = guard(stores, model, now)
-        if seen is not None:
-            guarded.append(seen)
-        monitored.append(monitor(stores, model, as_of=now))
-    return Ticked(at=now, guarded=tuple(guarded), monitored=tuple(monitored), next=_next(stores, now))
+    models = list(stores.plans.routes())
+    troubles: list[RoadworthyError] = []
+    guarded = _each(models, lambda model: guard(stores, model, now), troubles)
+    judged = models if monitors else []
+    monitored = _each(judged, lambda model: monitor(stores, model, as_of=now), troubles)
+    if troubles:
+        raise troubles[0] if len(troubles) == 1 else RoadworthyError("; ".join(map(str, troubles)))
+    return Ticked(
+        at=now,
+        guarded=tuple(seen for seen in guarded if seen is not None),
+        monitored=tuple(monitored),
+        next=_next(stores, now),
+    )
+
+
+def _each(models: Sequence[str], look: Callable[[str], T], troubles: list[RoadworthyError]) -> list[T]:
+    """What `look` finds for each model; a model in trouble is left out, and its error kept."""
+    found = []
+    for model in models:
+        try:
+            found.append(look(model))
+        except RoadworthyError as error:
+            troubles.append(error)
+    return found
 
 
 def _next(stores: Stores, now: datetime) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -232,7 +231,11 @@ def _keep_evidence(stores: Stores, digest: str, later: Questions, write_keys: Ca
         table = later.table.append_column("label", pa.array(later.label))
         pq.write_table(table, draft / holdout_path(stores, digest).name, compression="zstd")
         write_keys(draft / manifest_path(stores, digest).name)
-        shutil.move(draft, home)
+        try:
+            draft.rename(home)
+        except OSError:
+            if not home.exists():  # else another training of the same version was faster
+                raise
 
 
 def _instant_of(questions: Questions, row: int) -> datetime:
