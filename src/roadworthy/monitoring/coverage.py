@@ -15,8 +15,8 @@ Count = Callable[[DayStatistics], int]
 
 #: The answers are watched like an input: an answer that is no number is a missing one.
 PREDICTION = "(prediction)"
-#: A share that moved by less than this is never an alarm, however sure it is.
-SMALLEST = 0.01
+#: A share that moved by less than this on one day, or over a week, is never an alarm, however sure it is.
+SMALLEST = {1: 0.05, 7: 0.01}
 #: A quarter of the rows that were never missing before, on the scale on which shares are compared.
 FAR = 1.0
 
@@ -53,14 +53,14 @@ def _watched(check: str, key: str, reference: Reference, count: Count) -> Watche
 
     def matters(score: Score, days: Days) -> bool:
         rows = sum(day.profile.n for day in days)
-        return abs(sum(count(day) for day in days) / max(rows, 1) - usual) >= SMALLEST
+        return abs(sum(count(day) for day in days) / max(rows, 1) - usual) >= SMALLEST[score.window]
 
     side: Side = "both" if check == "missing" else "above"
     cap = max(2.0 * furthest(read(reference, reference.days, True)), FAR)
     return Watched(
         check,
         key,
-        (Lens(read, (1, 7), side, cap=cap),),
+        (Lens(read, tuple(SMALLEST), side, cap=cap),),
         f"{{key}} is {check} in a share of {{measured}}",
         lambda value: float(np.sin(np.clip(value, 0.0, np.pi) / 2) ** 2),
         unit="share of rows",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from roadworthy.monitoring.null import Series
+from roadworthy.monitoring.null import Score, Series
 from roadworthy.monitoring.watch import Days, Lens, Watched
 from roadworthy.profiles.cells import labels
 from roadworthy.profiles.reference import Reference
@@ -53,6 +53,12 @@ def predictions(reference: Reference) -> list[Watched]:
     return [_watched("prediction_distance", "", reference, counts)]
 
 
+def _matters(score: Score, days: Days) -> bool:
+    """Far by itself, and further than usual by half as much: one day is always far from a season."""
+    now = float(np.exp(score.mean))
+    return now >= SMALLEST and now - float(np.exp(score.usual)) >= SMALLEST / 2
+
+
 def _watched(check: str, key: str, reference: Reference, counted: Counted) -> Watched:
     whole = np.sum([counted(day) for day in reference.days], axis=0).astype(np.float64)
     typical = float(np.median([sum(counted(day)) for day in reference.days if sum(counted(day))]))
@@ -76,7 +82,7 @@ def _watched(check: str, key: str, reference: Reference, counted: Counted) -> Wa
         f"Jensen-Shannon distance of {'{key}' if key else 'predictions'} {{measured}}",
         lambda value: float(min(np.exp(value), 1.0)),
         unit="distance",
-        material=lambda score, days: bool(np.exp(score.mean) >= SMALLEST),
+        material=_matters,
         evidence=most_moved,
     )
 

@@ -8,6 +8,9 @@ from that description, each time together with a reference period as short as th
 spread are estimated again. The threshold is what the highest score of such a year exceeds as often as the budget
 allows. So daily looking, overlapping windows, few reference days and skewed days are all paid for.
 
+The autoregression is short, so slow swings escape it; means of fortnights see them but are few. The long-run
+variance is the geometric mean of both where the fortnights show more.
+
 Innovations are drawn from the reference's own residuals; beyond their outer tenths, where the days run out, from a
 generalised Pareto tail. Rare quantiles of the yearly maximum come from a generalised extreme value distribution.
 
@@ -32,6 +35,7 @@ Side = Literal["both", "above", "below"]
 
 YEAR = 365
 YEARS = 480
+BLOCK = 14
 WARM_UP = 60
 HIGHEST_ORDER = 8
 MEMORIES = 12
@@ -70,6 +74,7 @@ class Score:
 
     window          days in the window; `days` of them hold a value
     mean            weighted mean of the value over the window
+    usual           mean of the reference
     low, high       the reference's own windows stay within; infinite where the side is not watched
     beyond          |distance from the reference's mean| over the allowed one: above 1 the threshold is crossed
     """
@@ -77,6 +82,7 @@ class Score:
     window: int
     days: int
     mean: float
+    usual: float
     low: float
     high: float
     beyond: float
@@ -118,7 +124,9 @@ class Null:
             signed = {"both": abs(away), "above": away, "below": -away}[self.side]
             low = -np.inf if self.side == "above" else self.mean - allowed
             high = np.inf if self.side == "below" else self.mean + allowed
-            scores.append(Score(window, held.days.size, mean, float(low), float(high), signed / allowed))
+            scores.append(
+                Score(window, held.days.size, mean, self.mean, float(low), float(high), signed / allowed)
+            )
         return scores
 
 
@@ -145,10 +153,12 @@ def learn(
     coefficients = autoregression(unit)
     residuals = np.asarray(lfilter(np.concatenate([[1.0], -coefficients]), [1.0], unit))[len(coefficients) :]
     draws = _innovations(residuals, WARM_UP + unit.size + YEAR)
-    worlds = _worlds(coefficients, draws, unit.size)[:, WARM_UP:]
-    long_run = float(draws.var() / (1.0 - coefficients.sum()) ** 2)
+    fitted = max(float(residuals.var() / (1.0 - coefficients.sum()) ** 2), 1.0)
+    long_run = float(np.sqrt(fitted * max(fitted, _fortnights(unit))))
+    more = _memory(long_run) - _memory(fitted)
+    worlds = _worlds(coefficients, draws, unit.size, more)[:, WARM_UP:]
     limits = _limits(worlds, unit.size, windows, side, per_year)
-    return Null(mean, between, limits, side, series.days.size, max(long_run, 1.0), cap)
+    return Null(mean, between, limits, side, series.days.size, long_run, cap)
 
 
 def autoregression(unit: Floats) -> Floats:
@@ -174,8 +184,22 @@ def autoregression(unit: Floats) -> Floats:
     return best
 
 
-def _worlds(coefficients: Floats, draws: Floats, days: int) -> Floats:
+def _fortnights(unit: Floats) -> float:
+    """Long-run variance from means of 14 days: it sees the slow part that an autoregression of few lags misses."""
+    blocks = unit.size // BLOCK
+    means = unit[: blocks * BLOCK].reshape(blocks, BLOCK).mean(axis=1)
+    return BLOCK * float(means.var(ddof=1)) if blocks > 2 else 1.0
+
+
+def _memory(long_run: float) -> float:
+    """The memory of a first-order autoregression with this long-run over day-to-day variance."""
+    return (long_run - 1.0) / (long_run + 1.0)
+
+
+def _worlds(coefficients: Floats, draws: Floats, days: int, more: float) -> Floats:
     """Healthy worlds, each with the memory that a reference of `days` days leaves possible; shape of `draws`.
+
+    more   memory to add to the fitted one, for the slow part that it missed
 
     The estimated memory is too short by about (1 + 4 memory) / days (Kendall 1954) and uncertain by
     sqrt((1 - memory^2) / days), so groups of worlds take it at evenly spaced quantiles of that.
@@ -185,7 +209,7 @@ def _worlds(coefficients: Floats, draws: Floats, days: int) -> Floats:
     groups = np.array_split(draws, MEMORIES)
     worlds = []
     for group, quantile in zip(groups, ndtri((np.arange(MEMORIES) + 0.5) / MEMORIES), strict=True):
-        longer = float(np.clip(memory + (1.0 + 4.0 * memory) / days + error * quantile, -0.5, 0.97))
+        longer = float(np.clip(memory + more + (1.0 + 4.0 * memory) / days + error * quantile, -0.5, 0.97))
         changed = coefficients.copy() if coefficients.size else np.zeros(1)
         changed[0] += longer - memory
         world = np.asarray(lfilter([1.0], np.concatenate([[1.0], -changed]), group, axis=1))

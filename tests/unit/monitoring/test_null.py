@@ -70,6 +70,31 @@ def test_never_seen_is_not_impossible() -> None:
     assert few.beyond < 1.0 < many.beyond
 
 
+def test_two_odd_days_do_not_put_the_threshold_out_of_reach() -> None:
+    """A tail extrapolated from two outages would allow nearly everything; the cap keeps an alarm possible."""
+    value = np.zeros(180)
+    value[[40, 90]] = 0.3
+    odd = Series(np.arange(180), value, np.full(180, 1e-3))
+    today = Series(np.array([200]), np.array([1.4]), np.array([1e-3]))
+    free = learn(odd, windows=(1,), side="above", per_year=0.004)
+    capped = learn(odd, windows=(1,), side="above", per_year=0.004, cap=1.0)
+    assert free is not None
+    assert capped is not None
+    assert free.score(today, 200)[0].beyond < 1.0 < capped.score(today, 200)[0].beyond
+
+
+def test_slow_swings_that_an_autoregression_misses_widen_the_long_windows() -> None:
+    """Two months up and two months down: next day's memory is small, a quarter's mean is not."""
+    noise = series(360, 0.0, 3, spread=1.0)
+    slow = 0.5 * np.sin(np.arange(360) * 2 * np.pi / 120)
+    swinging = Series(noise.days, noise.value + slow, noise.variance)
+    calm = learn(noise, windows=(28,), side="both", per_year=0.2)
+    swung = learn(swinging, windows=(28,), side="both", per_year=0.2)
+    assert calm is not None
+    assert swung is not None
+    assert dict(swung.limits)[28] > 1.3 * dict(calm.limits)[28]
+
+
 def test_few_rows_widen_the_limits() -> None:
     """A canary with a twentieth of the traffic is judged with its own noise, not with the champion's."""
     null = learn(series(180, 0.0, 2), windows=(7,), side="both", per_year=0.1)

@@ -112,6 +112,25 @@ def test_a_tiny_but_certain_gap_is_no_alarm() -> None:
         assert verdict.ruling == "pass"
 
 
+def test_a_small_outage_of_one_day_is_no_alarm_and_a_large_one_is() -> None:
+    """Four points of coverage lost for a day need nobody at night; thirty do."""
+    for missing, ruling in ((0.05, "pass"), (0.32, "fail")):
+        held = (*days(6, seed=3), days(7, seed=3, world=World(missing=missing))[-1])
+        verdicts = judge_day(reference(), held[:-1], held[-1])
+        assert next(each for each in verdicts if each.subject == "model wind").check == "missing"
+        assert next(each for each in verdicts if each.subject == "model wind").ruling == ruling
+
+
+def test_drift_names_the_cells_that_moved() -> None:
+    """A distance is a number; the reader wants to know what came instead of what."""
+    held = days(7, seed=3, world=World(wind=2.0))
+    found = judge_day(reference(), held[:-1], held[-1])
+    verdict = next(each for each in found if each.check == "input_distance" and each.subject == "model wind")
+    moved = verdict.evidence["most_moved"]
+    assert len(moved) == 3
+    assert any(name.endswith("to inf") or share < 0 for name, share in moved.items())
+
+
 def test_a_day_given_twice_is_refused() -> None:
     """Two halves of a day are added first, or its rows count twice."""
     held = days(5, seed=1)
