@@ -6,24 +6,26 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from roadworthy.cli import build, look, operate
-from roadworthy.cli.output import JSON, Options, error_text
+from roadworthy.cli.output import JSON, Options, error_text, usage_text
 from roadworthy.errors import Refused, RoadworthyError
 
 app = typer.Typer(
     name="roadworthy",
     help="Runs machine-learning models in production and keeps them fit to be there.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 #: Exit statuses a script can rely on.
-FAILED, REFUSED = 1, 3
+FAILED, MISUSED, REFUSED, INTERRUPTED = 1, 2, 3, 130
+
+#: What the parser raises for a wrong command line. Newer versions of typer carry their own copy of click, so this is
+#: found through a class that every version exports; importing click would catch nothing there.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 @app.callback()
@@ -32,7 +34,9 @@ def options(
     workspace: Annotated[
         Path | None, typer.Option(help="Directory that holds everything (ROADWORTHY_WORKSPACE, .roadworthy).")
     ] = None,
-    namespace: Annotated[str | None, typer.Option(help="First part of every key (ROADWORTHY_NAMESPACE, default).")] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="First part of every key (ROADWORTHY_NAMESPACE, default).")
+    ] = None,
 ) -> None:
     """Runs machine-learning models in production and keeps them fit to be there."""
     context.obj = Options(workspace, namespace)
@@ -46,12 +50,12 @@ for module in (build, operate, look):
 def run() -> None:
     """Run the command line; exit 0 = done, 1 = it could not be done, 2 = wrong usage, 3 = a guard refused it."""
     try:
-        status = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="roadworthy")
+    except UsageError as error:
+        sys.stderr.write(usage_text(error, as_json=JSON in sys.argv))
+        sys.exit(MISUSED)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
     except RoadworthyError as error:
         sys.stderr.write(error_text(error, as_json=JSON in sys.argv))
         sys.exit(REFUSED if isinstance(error, Refused) else FAILED)

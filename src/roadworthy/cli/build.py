@@ -16,9 +16,13 @@ Which = Annotated[str | None, typer.Option("--model", help="Which model of the f
 
 def ingest(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Python file that declares tables with their loaders.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="Python file that declares tables with their loaders.", show_default=False)
+    ],
     only: Annotated[str, typer.Option(help="Names of tables, separated by commas; all by default.")] = "",
-    batch: Annotated[str, typer.Option(help="Name of the batch; the same name again changes nothing.")] = "initial",
+    batch: Annotated[
+        str, typer.Option(help="Name of the batch; the same name again changes nothing.")
+    ] = "initial",
     as_json: AsJson = False,
 ) -> None:
     """Check tables against their schema and store them; a faulty batch is set aside whole."""
@@ -26,7 +30,10 @@ def ingest(
 
     options: Options = context.obj
     done = ingest_file(options.settings(), file, only=[name for name in only.split(",") if name], batch=batch)
-    rows = [(item.table, item.rows, item.fingerprint, "already there" if item.unchanged else "new") for item in done]
+    rows = [
+        (item.table, item.rows, item.fingerprint, "already there" if item.unchanged else "new")
+        for item in done
+    ]
     show(done, table(("table", "rows", "fingerprint", ""), rows), as_json=as_json)
 
 
@@ -34,7 +41,9 @@ def train(
     context: typer.Context,
     file: ModelFile,
     which: Which = None,
-    until: Annotated[str | None, typer.Option(help="Use what was known before this time; now by default.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Use what was known before this time; now by default.")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="Use questions asked from this time on.")] = None,
     holdout: Annotated[str, typer.Option(help="The last stretch is kept for the gate.")] = "28d",
     as_json: AsJson = False,
@@ -62,7 +71,10 @@ def gate(
     context: typer.Context,
     reference: Reference,
     approve_first: Annotated[
-        str, typer.Option("--approve-first", help="Reason why a first release may go without a champion to compare with.")
+        str,
+        typer.Option(
+            "--first-release", help="Reason why a first release may go without a champion to compare with."
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -83,7 +95,9 @@ def score(
     context: typer.Context,
     reference: Reference,
     file: Annotated[Path, typer.Argument(help="CSV, JSON lines or Parquet with the columns of a request.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Parquet or CSV; FILE.scored.parquet by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Parquet or CSV; FILE.scored.parquet by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a table through the same code that answers requests; nothing is logged."""
@@ -91,8 +105,10 @@ def score(
 
     options: Options = context.obj
     done = score_file(options.stores(), reference, file, output)
-    show(done, f"{done.rows:,} rows scored by {done.version} into {done.output}; mean {done.mean:.4f}", as_json=as_json)
+    counted = "1 row" if done.rows == 1 else f"{done.rows:,} rows"
+    show(
+        done, f"{counted} scored by {done.version} into {done.output}; mean {done.mean:.4f}", as_json=as_json
+    )
 
 
 COMMANDS = (ingest, train, gate, score)
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,9 @@ End = Annotated[str | None, typer.Option("--to", help="Before this time.")]
 def monitor(
     context: typer.Context,
     model: ModelName,
-    as_of: Annotated[str | None, typer.Option(help="Judge what was known at this time; now by default.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Judge what was known at this time; now by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge the days of the log that are not judged yet; open and close alarms."""
@@ -26,9 +28,11 @@ def monitor(
 
     options: Options = context.obj
     seen = run(options.stores(), model, as_of=parse_instant(as_of) if as_of else None)
-    rows = [(item.check, item.subject, item.ruling, item.measured, item.limit, item.n) for item in seen.verdicts]
+    rows = [
+        (item.check, item.subject, item.ruling, item.measured, item.limit, item.n) for item in seen.verdicts
+    ]
     columns = ("check", "subject", "ruling", "measured", "limit", "n")
-    show(seen, [table(columns, rows), *seen.sentences()], as_json=as_json)
+    show(seen, [*([table(columns, rows)] if rows else []), *seen.sentences()], as_json=as_json)
 
 
 def log(
@@ -48,13 +52,34 @@ def log(
         options.stores(), model,
         start=parse_instant(start) if start else None, end=parse_instant(end) if end else None, limit=limit,
     )  # fmt: skip
-    columns = ("event_time", "id", "unit", "version", "role", "status", "output", "label")
-    show(rows, table(columns, [[row[name] for name in columns] for row in rows]), as_json=as_json)
+    columns = ("event time (UTC)", "id", "unit", "version", "role", "status", "output", "label")
+    cells = [
+        [
+            row["event_time"],
+            row["id"],
+            row["unit"],
+            row["version"],
+            row["role"],
+            row["status"],
+            row["output"],
+            _label(row),
+        ]
+        for row in rows
+    ]
+    show(
+        rows, table(columns, cells) if rows else f"no predictions of {model} are logged then", as_json=as_json
+    )
+
+
+def _label(row: dict[str, Any]) -> str | None:
+    return None if row["label"] is None else f"{row['label']:g}"
 
 
 def trace(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help="Identifier of a prediction, or MODEL:KEY of a row of its history.")],
+    what: Annotated[
+        str, typer.Argument(help="Identifier of a prediction, or MODEL:KEY of a row of its history.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """From a prediction to its version, run and training rows; from a row to the versions trained on it."""
@@ -76,7 +101,7 @@ def compare(
 ) -> None:
     """Score the same logged requests with two versions and compare them where outcomes are known, by month."""
     from roadworthy.clock import parse_instant
-    from roadworthy.jobs.compare import COLUMNS
+    from roadworthy.jobs.compare import COLUMNS, remarks
     from roadworthy.jobs.compare import compare as run
 
     options: Options = context.obj
@@ -84,7 +109,7 @@ def compare(
         options.stores(), model, old, new,
         start=parse_instant(start) if start else None, end=parse_instant(end) if end else None,
     )  # fmt: skip
-    show(found, table(COLUMNS, [row.cells() for row in found]), as_json=as_json)
+    show(found, [table(COLUMNS, [row.cells() for row in found]), *remarks(found)], as_json=as_json)
 
 
 def report(context: typer.Context, model: ModelName, as_json: AsJson = False) -> None:
@@ -113,9 +138,19 @@ def replay(
     options: Options = context.obj
     with progress(as_json) as advance:
         done = replay_file(
-            options.stores(), file, model=which, start=parse_instant(start), end=parse_instant(end), url=url, progress=advance
+            options.stores(),
+            file,
+            model=which,
+            start=parse_instant(start),
+            end=parse_instant(end),
+            url=url,
+            progress=advance,
         )
-    show(done, f"{done.rows:,} predictions and {done.outcomes:,} outcomes in {done.requests:,} requests", as_json=as_json)
+    show(
+        done,
+        f"{done.rows:,} predictions and {done.outcomes:,} outcomes in {done.requests:,} requests",
+        as_json=as_json,
+    )
 
 
 def tick(
@@ -133,4 +168,3 @@ def tick(
 
 
 COMMANDS = (monitor, tick, log, trace, compare, report, replay)
-

@@ -8,12 +8,13 @@ import typer
 
 from roadworthy.cli.build import Reference
 from roadworthy.cli.output import AsJson, Options, show, table
-from roadworthy.errors import DefinitionError
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model.", show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why; stands in the ledger.")]
 Actor = Annotated[str, typer.Option(envvar="USER", help="Who; stands in the ledger.")]
-EventTime = Annotated[str | None, typer.Option("--event-time", help="Virtual time of a replay; now by default.")]
+EventTime = Annotated[
+    str | None, typer.Option("--event-time", help="Virtual time of a replay; now by default.")
+]
 
 
 def serve(
@@ -21,39 +22,47 @@ def serve(
     host: Annotated[str, typer.Option(help="Any other address than loopback needs tokens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 picks a free one.")] = 8080,
     workers: Annotated[int, typer.Option(help="Worker processes.")] = 2,
-    replay_clock: Annotated[bool, typer.Option("--replay-clock", help="Requests bring their virtual time.")] = False,
-    durability: Annotated[str, typer.Option(help="process: survives kill -9; disk: survives power loss.")] = "process",
+    replay_clock: Annotated[
+        bool, typer.Option("--replay-clock", help="Requests bring their virtual time.")
+    ] = False,
+    durability: Annotated[
+        str, typer.Option(help="process: survives kill -9; disk: survives power loss.")
+    ] = "process",
     node: Annotated[str, typer.Option(help="Name of this node.")] = "local",
 ) -> None:
     """Answer predictions over HTTP: a supervisor and its workers, until stopped."""
-    import sys
-
-    from roadworthy.jobs.processes import replace_with_supervisor
+    from roadworthy.jobs.processes import become, supervisor_command
 
     options: Options = context.obj
     if durability not in ("process", "disk"):
-        raise DefinitionError(f"durability {durability!r} is not known: choose process or disk")
-    sys.stdout.flush()
-    replace_with_supervisor(
-        options.settings(), host=host, port=port, workers=workers, replay_clock=replay_clock, durability=durability, node=node
-    )
+        raise typer.BadParameter(f"durability {durability!r} is not known: choose process or disk", context)
+    become(
+        supervisor_command(
+            options.settings(), host=host, port=port, workers=workers, replay_clock=replay_clock,
+            durability=durability, node=node,
+        )
+    )  # fmt: skip
 
 
 def controller(
     context: typer.Context,
-    replay: Annotated[bool, typer.Option("--replay", help="Beat when told to on standard input, in virtual time.")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Beat when told to on standard input, in virtual time.")
+    ] = False,
 ) -> None:
     """Watch the log and act: hard guards every second, monitors once a day, until stopped."""
-    from roadworthy.jobs.processes import replace_with_controller
+    from roadworthy.jobs.processes import become, controller_command
 
     options: Options = context.obj
-    replace_with_controller(options.settings(), replay=replay)
+    become(controller_command(options.settings(), replay=replay))
 
 
 def release(
     context: typer.Context,
     reference: Reference,
-    shadow: Annotated[bool, typer.Option("--shadow", help="Ask it everything, answer nobody with it.")] = False,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Ask it everything, answer nobody with it.")
+    ] = False,
     canary: Annotated[str, typer.Option(help="Share of units it answers, such as 5%.")] = "",
     promote: Annotated[bool, typer.Option("--promote", help="It becomes champion.")] = False,
     force: Annotated[str, typer.Option(help="Reason for releasing what the gate did not pass.")] = "",
@@ -69,7 +78,7 @@ def release(
 
     options: Options = context.obj
     if shadow + bool(canary) + promote != 1:
-        raise DefinitionError("say how to release it: one of --shadow, --canary 5%, --promote")
+        raise typer.BadParameter("say how to release it: one of --shadow, --canary 5%, --promote", context)
     done = run(
         options.stores(), reference, how="shadow" if shadow else "canary" if canary else "promote",
         share=parse_share(canary) if canary else 0.0, force=force, reason=reason, actor=actor,
@@ -81,7 +90,9 @@ def release(
 def rollback(
     context: typer.Context,
     model: ModelName,
-    to: Annotated[int | None, typer.Option(help="Version to return to; only the standby is loaded and checked.")] = None,
+    to: Annotated[
+        int | None, typer.Option(help="Version to return to; only the standby is loaded and checked.")
+    ] = None,
     reason: Reason = "",
     actor: Actor = "unknown",
     event_time: EventTime = None,
@@ -103,8 +114,11 @@ def versions(context: typer.Context, model: ModelName, as_json: AsJson = False) 
 
     options: Options = context.obj
     found = list_versions(options.stores(), model)
-    columns = ("version", "trained on", "rows", "AUC", "gate", "serves", "digest")
-    rows = [(item.version, item.period, item.rows, item.auc, item.gate, item.serves, item.digest[:12]) for item in found]
+    columns = ("version", "trained on", "rows", "AUC on later rows", "gate", "serves", "digest")
+    rows = [
+        (item.version, item.period, item.rows, item.auc_text, item.gate, item.place, item.digest[:12])
+        for item in found
+    ]
     show(found, table(columns, rows), as_json=as_json)
 
 
@@ -124,7 +138,7 @@ def history(
         show(answer, answer.sentence, as_json=as_json)
         return
     entries = ledger(options.stores(), model)
-    columns = ("event time", "action", "version", "by", "reason")
+    columns = ("event time (UTC)", "action", "version", "by", "reason")
     rows = [(item.event_time, item.action, item.version, item.actor, item.reason) for item in entries]
     show(entries, table(columns, rows), as_json=as_json)
 

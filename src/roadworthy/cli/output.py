@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from roadworthy.jobs.stores import Stores
 
 JSON = "--json"
+
+#: Columns of a table that goes to a file or another program: nobody wants its cells folded there.
+WIDE = 200
 
 #: Every command has it.
 AsJson = Annotated[bool, typer.Option(JSON, help="Print JSON instead of text.")]
@@ -49,7 +55,8 @@ def show(value: Any, text: RenderableType | Iterable[RenderableType], *, as_json
         return
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=False)
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
+    console = Console(highlight=False, markup=False, soft_wrap=False, width=width)
     for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
         console.print(part)
 
@@ -74,7 +81,19 @@ def error_text(error: RoadworthyError, *, as_json: bool) -> str:
     if not as_json:
         return f"roadworthy: {error}\n"
     faults = error.faults if isinstance(error, SchemaError) else ()
-    body = {"error": {"kind": type(error).__name__, "message": str(error), "faults": faults}}
+    return _error_json(type(error).__name__, str(error), faults)
+
+
+def usage_text(error: Exception, *, as_json: bool) -> str:
+    """What goes to standard error for a wrong command line: what is wrong, and where the options are explained."""
+    said = getattr(error, "format_message", error.__str__)().rstrip(".")
+    context = getattr(error, "ctx", None)
+    sentence = f"{said}; see {context.command_path if context else 'roadworthy'} --help"
+    return _error_json("UsageError", sentence, ()) if as_json else f"roadworthy: {sentence}\n"
+
+
+def _error_json(kind: str, message: str, faults: Sequence[Any]) -> str:
+    body = {"error": {"kind": kind, "message": message, "faults": faults}}
     return msgspec.json.encode(body).decode() + "\n"
 
 
@@ -83,6 +102,8 @@ def _cell(value: Any) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:.4f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

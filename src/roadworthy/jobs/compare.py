@@ -143,7 +143,8 @@ _REASONS = {
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return "; ".join(f"{counts[name]:,} rows {reason}" for name, reason in _REASONS.items())
+    counted = (f"{counts[name]:,} rows {reason}" for name, reason in _REASONS.items() if counts[name])
+    return "; ".join(counted) or "no rows"
 
 
 def _compared(period: str, rows: _Rows, mask: np.ndarray) -> Compared:

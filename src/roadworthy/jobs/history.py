@@ -38,6 +38,18 @@ class VersionSummary(msgspec.Struct, frozen=True, kw_only=True):
     barred: str
     registered_at: datetime
 
+    @property
+    def auc_text(self) -> str | None:
+        """AUC with its interval."""
+        if self.auc is None or self.auc_low is None or self.auc_high is None:
+            return None if self.auc is None else f"{self.auc:.4f}"
+        return f"{self.auc:.4f} [{self.auc_low:.4f}, {self.auc_high:.4f}]"
+
+    @property
+    def place(self) -> str:
+        """What it does in the traffic, or why it may not."""
+        return self.serves or (f"barred: {self.barred}" if self.barred else "")
+
 
 class ServingAt(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided to serve at an instant of event time.

@@ -68,5 +68,5 @@ def test_the_ledger_of_a_model_is_in_the_order_of_decisions(own_stores: Stores) 
 def test_an_unknown_model_is_named_together_with_those_there_are(small_stores: Stores) -> None:
     """A typo in a name is found by reading the error."""
     for ask in (list_versions, ledger, lambda stores, model: serving_at(stores, model, PROMOTED)):
-        with pytest.raises(UnknownName, match="no model 'trip-delays'.*registered are: trip-delay"):
+        with pytest.raises(UnknownName, match=r"no model 'trip-delays'.*registered are: trip-delay"):
             ask(small_stores, "trip-delays")
