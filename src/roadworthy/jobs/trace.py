@@ -214,8 +214,8 @@ def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
     if not trained:
         checked = [version for version, known in among.items() if known is not None]
         raise UnknownName(
-            f"{key!r} is among the training rows of none of the {len(checked)} versions of {model} whose keys "
-            "were recorded; write the key as it stands in the history's unit column"
+            f"{key!r} is among the training rows of no version of {model} ({len(checked)} looked at, whose keys "
+            "were recorded): write the key as it stands in the history's unit column"
         )
     answers = _answers(stores, model, [row.version for row in trained])
     return RowTrace(

@@ -88,7 +88,7 @@ def test_nothing_of_that_name_is_said_with_what_was_looked_at(small_stores: Stor
     unknown = uuid7(micros(PROMOTED), random.Random(99))
     for what, said in (
         (unknown, f"no prediction {unknown} of {MODEL} .* within a day of 2013-04-01 00:00"),
-        (f"{MODEL}:T99999", "'T99999' is among the training rows of none of the 2 versions"),
+        (f"{MODEL}:T99999", "'T99999' is among the training rows of no version of trip-delay"),
         ("other:T00005", "no model 'other'"),
         ("T00005", "neither the identifier of a prediction"),
     ):
