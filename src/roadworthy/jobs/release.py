@@ -113,7 +113,7 @@ def release(
         stores.plans.unprepare(row.model, row.version)
     what = {
         "shadow": "shadows",
-        "canary": f"answers {share:.3g} of units as canary",
+        "canary": f"answers {100 * share:g} % of units as canary",
         "promote": "is champion",
     }[how]
     sentence = f"{row.reference} {what} (route number {flipped})"
