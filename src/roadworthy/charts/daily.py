@@ -24,7 +24,7 @@ def volume(days: Rows, span: tuple[int, int]) -> Spec:
             tooltip=look.tips(alt, day="day", name="version", role="role", count="predictions"),
         )
     )
-    return look.finished(chart, 170, "Predictions answered on each day")
+    return look.finished(look.framed(alt, [chart], span), 170, "Predictions answered on each day")
 
 
 def distance(days: Rows, span: tuple[int, int], top: float) -> Spec:
@@ -50,5 +50,5 @@ def distance(days: Rows, span: tuple[int, int], top: float) -> Spec:
         )
         layers.append(points.encode(x=x, y=y, tooltip=tooltip))
     return look.finished(
-        alt.layer(*layers), 110, "Distance of an input from its reference, in thresholds, by day"
+        look.framed(alt, layers, span), 110, "Distance of an input from its reference, in thresholds, by day"
     )

@@ -76,12 +76,24 @@ def config(theme: Theme) -> dict[str, Any]:
 
 
 def time(alt: Any, name: str, span: tuple[int, int]) -> Any:
-    """The horizontal axis over event time in UTC; `span` is its domain in milliseconds since 1970."""
+    """The horizontal axis over event time in UTC, for marks in `framed` charts of the same `span`."""
     long = span[1] - span[0] > _LONG_MS
     expression = _MONTHS if long else "utcFormat(datum.value, '%-d %b')"
     ticks = {"tickCount": {"interval": "month", "step": 1}} if long else {}
     axis = alt.Axis(title=None, grid=False, labelOverlap="greedy", labelExpr=expression, **ticks)
-    return alt.X(f"{name}:T", axis=axis, scale=alt.Scale(type="utc", domain=list(span)))
+    return alt.X(f"{name}:T", axis=axis, scale=alt.Scale(type="utc", nice=False))
+
+
+def framed(alt: Any, layers: Sequence[Any], span: tuple[int, int]) -> Any:
+    """Layers over one time axis from span[0] to span[1], in milliseconds since 1970.
+
+    An invisible mark carries the domain: on a mark with two ends Vega-Lite reads a domain of times as numbers.
+    """
+    scale = alt.Scale(type="utc", domain=list(span), nice=False)
+    frame = (
+        alt.Chart(data(alt, [{"at": span[0]}])).mark_point(opacity=0.0).encode(x=alt.X("at:T", scale=scale))
+    )
+    return alt.layer(*layers, frame)
 
 
 def amount(alt: Any, name: str, form: str, title: str | None = None, ticks: int = 5, **scale: Any) -> Any:

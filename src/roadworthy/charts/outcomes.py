@@ -28,7 +28,7 @@ def predicted_and_observed(weeks: Rows, span: tuple[int, int]) -> Spec:
         rows="labelled rows",
     )
     rate = look.amount(alt, "observed", "%", zero=True, nice=True)
-    chart = alt.layer(
+    layers = [
         _whiskers(alt, weeks, x, "observed-line"),
         alt.Chart(rows)
         .mark_line(strokeWidth=2.5)
@@ -36,8 +36,10 @@ def predicted_and_observed(weeks: Rows, span: tuple[int, int]) -> Spec:
         alt.Chart(rows)
         .mark_point(size=55, filled=True, opacity=1.0, style="observed")
         .encode(x=x, y=rate, tooltip=tooltip),
+    ]
+    return look.finished(
+        look.framed(alt, layers, span), _HEIGHT, "Mean prediction and observed rate of each week"
     )
-    return look.finished(chart, _HEIGHT, "Mean prediction and observed rate of each week")
 
 
 def gap(weeks: Rows, span: tuple[int, int]) -> Spec:
@@ -61,7 +63,7 @@ def gap(weeks: Rows, span: tuple[int, int]) -> Spec:
     points = alt.Chart(look.data(alt, look.named(weeks))).mark_point(size=60, filled=True, opacity=1.0)
     layers.append(points.encode(x=x, y=y, color=color, tooltip=tooltip))
     return look.finished(
-        alt.layer(*layers), _HEIGHT, "Weekly gap between prediction and outcome, and its limits"
+        look.framed(alt, layers, span), _HEIGHT, "Weekly gap between prediction and outcome, and its limits"
     )
 
 
@@ -83,7 +85,7 @@ def ranking(weeks: Rows, promised: Rows, span: tuple[int, int]) -> Spec:
         )
     points = alt.Chart(look.data(alt, look.named(weeks))).mark_point(size=60, filled=True, opacity=1.0)
     layers.append(points.encode(x=x, y=y, color=color, tooltip=tooltip))
-    return look.finished(alt.layer(*layers), _HEIGHT, "Area under the ROC curve of each week")
+    return look.finished(look.framed(alt, layers, span), _HEIGHT, "Area under the ROC curve of each week")
 
 
 def reliability(cells: Rows) -> Spec:

@@ -44,7 +44,7 @@ def timeline(bands: Rows, decisions: Rows, alarms: Rows, lanes: list[str], span:
         *_alarms(alt, alarms, lanes, span),
         *_decisions(alt, _side_by_side(decisions, span), lanes, span),
     ]
-    chart = alt.layer(*layers)
+    chart = look.framed(alt, layers, span)
     return look.finished(
         chart, _LANE * len(lanes), "Which version answered when, decisions and alarms, over event time"
     )

@@ -86,8 +86,8 @@ def length(duration: timedelta) -> str:
 def percent(share: float) -> str:
     """A share with one decimal.
 
-    >>> percent(0.2345)
-    '23.5 %'
+    >>> percent(0.236)
+    '23.6 %'
     """
     return f"{share * 100:.1f} %"
 
