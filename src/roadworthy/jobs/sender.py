@@ -85,22 +85,22 @@ class Sender:
         return body
 
     def _exchange(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        for attempt in (1, 2):
-            connection = self._borrow()
-            try:
-                connection.request(method, path, body, {**self._headers, **headers})
-                answer = connection.getresponse()
-                content = answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                self._idle.put(connection)
-                if attempt == 2:
-                    raise NotReady(
-                        f"no server answers at http://{self._host}:{self._port}: {error}"
-                    ) from error
-            else:
-                self._idle.put(connection)
-                return answer.status, content
+        connection = self._borrow()
+        try:
+            for attempt in (1, 2):
+                try:
+                    connection.request(method, path, body, {**self._headers, **headers})
+                    answer = connection.getresponse()
+                    return answer.status, answer.read()
+                except (OSError, http.client.HTTPException) as error:
+                    # A kept connection may have been closed while nobody used it: the same one is opened anew.
+                    connection.close()
+                    if attempt == 2:
+                        raise NotReady(
+                            f"no server answers at http://{self._host}:{self._port}: {error}"
+                        ) from error
+        finally:
+            self._idle.put(connection)
         raise AssertionError("unreachable: the second attempt returns or raises")
 
     def _borrow(self) -> http.client.HTTPConnection:
