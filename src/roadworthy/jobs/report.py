@@ -43,8 +43,9 @@ def report(stores: Stores, model: str) -> Path:
 
     raises   UnknownName for a model without versions, NotReady without the extra `charts`
     """
+    life = read_life(stores, model)
     script = bundle(stores.settings.root / "cache")
-    page = render(read_life(stores, model), script, stores.clock.now(), stores.settings.namespace)
+    page = render(life, script, stores.clock.now(), stores.settings.namespace)
     path = stores.settings.reports / f"{model}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}")
