@@ -57,5 +57,5 @@ def test_a_refusal_is_an_error_with_the_servers_words(url: str) -> None:
 
 def test_no_server_is_said_so() -> None:
     """Where nothing listens, the message has the address."""
-    with Sender("http://127.0.0.1:1") as sender, pytest.raises(NotReady, match="127.0.0.1:1"):
+    with Sender("http://127.0.0.1:1") as sender, pytest.raises(NotReady, match=r"127\.0\.0\.1:1"):
         sender.get("/v2/health/live")
