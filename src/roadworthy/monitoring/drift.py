@@ -107,7 +107,7 @@ def _reader(
                 else whole
             )
             held = at + 1 - start
-            if held < (window if own else max(window - 1, 1)) or not pooled.sum() or not rest.sum():
+            if held < window or not pooled.sum() or not rest.sum():
                 continue
             log_distance, noise = _log_distance(pooled, rest, typical)
             kept.append(day)

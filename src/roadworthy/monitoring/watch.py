@@ -143,7 +143,7 @@ def date(day: int) -> str:
     >>> date(15887)
     '2013-07-01'
     """
-    return instant(day * _DAY).date().isoformat()
+    return instant(int(day) * _DAY).date().isoformat()
 
 
 def _window(days: Days, day: int, length: int) -> Days:
