@@ -47,6 +47,11 @@ class Guarded(msgspec.Struct, frozen=True, kw_only=True):
         """The guards that fail; without a rollback there is nobody to go back to, and a person must act."""
         return tuple(verdict.check for verdict in self.verdicts if verdict.ruling == "fail")
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there are too few answers yet to say that they differ from each other."""
+        return any(one.check == "constant_output" and one.ruling == "insufficient" for one in self.verdicts)
+
 
 def guard(stores: Stores, model: str, now: datetime) -> Guarded | None:
     """Judge the answers of the watched version since the route last changed; None while nothing serves.

@@ -143,12 +143,13 @@ class _Looking:
         changed = {rule: self._changed(rule, now) for rule in {watched.rule for watched in all_watched}}
         for watched in all_watched:
             ripe = day - _days_until_ripe(watched)
-            earlier = {each for each in changed[watched.rule] if each < ripe}
-            kept = kept_days(self.stores, watched.row, min({ripe, *earlier}), ripe)
-            again = [found.day for found in kept if found.day in {ripe, *earlier}]
-            for each in again:
+            again = {ripe, *(each for each in changed[watched.rule] if each < ripe)}
+            kept = [found.day for found in kept_days(self.stores, watched.row, min(again), ripe)]
+            recounted = [each for each in kept if each in again]
+            for each in recounted:
                 statistics(self.stores, watched, each, read_day(self.stores, watched, each, now))
-            for each in again:
+            # A day is part of every window that ends on it or later.
+            for each in [each for each in kept if each >= min(recounted, default=ripe)]:
                 history = kept_days(self.stores, watched.row, each - HISTORY_DAYS, each)
                 found = judge_matured(watched.reference, history, subject=watched.row.reference)
                 self._keep(watched, each, found)

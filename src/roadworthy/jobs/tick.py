@@ -22,8 +22,8 @@ _DAY_MICROS = 86_400_000_000
 
 T = TypeVar("T")
 
-#: How often a replay wants to look while a release is young, in event time.
-YOUNG, CLOSE_LOOK = timedelta(hours=3), timedelta(minutes=10)
+#: How often a replay wants to look while a release is young, and then while its guards lack answers, in event time.
+YOUNG, CLOSE_LOOK, WAITING_LOOK = timedelta(hours=3), timedelta(minutes=10), timedelta(hours=1)
 
 
 class Ticked(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ def tick(stores: Stores, at: datetime | None = None, *, monitors: bool = True) -
         at=now,
         guarded=tuple(seen for seen in guarded if seen is not None),
         monitored=tuple(monitored),
-        next=_next(stores, now),
+        next=_next(stores, now, [seen for seen in guarded if seen is not None]),
     )
 
 
@@ -81,11 +81,17 @@ def _each(models: Sequence[str], look: Callable[[str], T], troubles: list[Roadwo
     return found
 
 
-def _next(stores: Stores, now: datetime) -> datetime:
-    """The end of the day, or sooner while a release is young."""
+def _next(stores: Stores, now: datetime, guarded: Sequence[Guarded]) -> datetime:
+    """The end of the day; sooner while a release is young, or gave too few answers to say that they differ."""
     midnight = instant((micros(now) // _DAY_MICROS + 1) * _DAY_MICROS)
+    waiting = {seen.model for seen in guarded if seen.waiting}
+    wanted = [midnight]
     for model in stores.plans.routes():
         flips = stores.plans.history(model)
-        if flips and flips[-1].action != "rollback" and now - flips[-1].event_time < YOUNG:
-            return min(now + CLOSE_LOOK, midnight)
-    return midnight
+        if not flips or flips[-1].action == "rollback":
+            continue
+        if now - flips[-1].event_time < YOUNG:
+            wanted.append(now + CLOSE_LOOK)
+        elif model in waiting:
+            wanted.append(now + WAITING_LOOK)
+    return min(wanted)

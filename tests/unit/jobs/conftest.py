@@ -10,6 +10,7 @@ import pytest
 
 from roadworthy.jobs.stores import Stores
 from small_workspace import Small, build
+from smalltown import Town, trained_town
 
 
 @pytest.fixture(scope="session")
@@ -37,5 +38,25 @@ def own(small: Small, tmp_path: Path) -> Small:
 def own_stores(own: Small) -> Iterator[Stores]:
     """A copy of the small workspace, opened."""
     stores = own.stores()
+    yield stores
+    stores.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """The small town with version 1 trained and gated; not to be changed."""
+    return trained_town(tmp_path_factory.mktemp("town"))
+
+
+@pytest.fixture
+def town(trained: Town, tmp_path: Path) -> Town:
+    """A copy of the small town, to change."""
+    return trained.copy(tmp_path)
+
+
+@pytest.fixture
+def town_stores(town: Town) -> Iterator[Stores]:
+    """A copy of the small town, opened."""
+    stores = town.stores()
     yield stores
     stores.engine.dispose()
