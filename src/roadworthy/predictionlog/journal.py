@@ -130,7 +130,7 @@ class Journal:
             parts.append(payload)
         if parts:
             self._write(b"".join(parts), len(records))
-            if declared:
+            if self._fd >= 0:  # else the file was full and is sealed: the next one says its schemas again
                 self._written |= declared
 
     def append_outcomes(self, records: Sequence[Outcome]) -> None:

@@ -99,6 +99,14 @@ def test_a_journal_seals_itself_after_so_many_rows(tmp_path: Path) -> None:
     assert journal.name == ""
 
 
+def test_a_journal_that_its_first_records_fill_leaves_the_next_one_readable(tmp_path: Path) -> None:
+    """Every file says its schemas itself, also where the one before was sealed by the append that declared them."""
+    journal = journal_in(tmp_path, rotate_rows=2)
+    journal.append([prediction(0), prediction(1)])
+    journal.append([prediction(2)])
+    assert [read_journal(path).schemas for path in journals_in([tmp_path])] == [{SCHEMA.digest: SCHEMA}] * 2
+
+
 def test_an_idle_worker_leaves_no_file(tmp_path: Path) -> None:
     """A file appears with the first record."""
     assert journal_in(tmp_path).seal() is None
