@@ -49,8 +49,8 @@ class Rolled:
 def roll(journals: Sequence[Path], log: Path) -> Rolled:
     """Move journals into the log; an open one only if no process holds its lock any more.
 
-    A journal that is damaged, alive, or already rolled with other content is left alone and named in `refused`, so that
-    it does not keep the others from being rolled.
+    A journal that is damaged, alive, already rolled with other content, or with a value that no column holds is left
+    alone and named in `refused`, so that it does not keep the others from being rolled.
 
     raises NotReady when the log's disk is full or broken; every journal is still there or completely rolled then
     """
@@ -60,6 +60,11 @@ def roll(journals: Sequence[Path], log: Path) -> Rolled:
             manifest = _roll_one(path, log)
         except (CorruptArtifact, Conflict, Refused, NotReady) as error:
             refused.append((path, str(error)))
+        except (pa.ArrowException, ArithmeticError, LookupError, ValueError) as error:
+            reason = (
+                f"journal {path} holds what no column of the log can: {error!r}. It is kept, and not rolled"
+            )
+            refused.append((path, reason))
         except OSError as error:
             raise NotReady(
                 f"journal {path} could not be rolled into {log}: {error}. It is kept; make room, then roll again"

@@ -114,6 +114,18 @@ def test_a_damaged_journal_is_kept_and_does_not_stop_the_others(tmp_path: Path) 
     assert bad.exists()
 
 
+def test_a_value_that_no_column_holds_does_not_stop_the_other_journals(tmp_path: Path) -> None:
+    """Whatever wrote it: the journal is kept for a person and named."""
+    bad = sealed(tmp_path / "journals", [], [outcome(0, revision=2**31)], worker=0)
+    good = sealed(tmp_path / "journals", [prediction(3)], worker=1)
+    rolled = roll([bad, good], tmp_path / "log")
+    assert [manifest.journal for manifest in rolled.manifests] == [good.stem]
+    ((path, reason),) = rolled.refused
+    assert path == bad
+    assert "no column of the log" in reason
+    assert bad.exists()
+
+
 def test_a_journal_that_ends_within_its_header_is_rolled_into_nothing(tmp_path: Path) -> None:
     """A worker was killed in its very first write; nobody was answered."""
     path = sealed(tmp_path / "journals", [prediction(0)])
