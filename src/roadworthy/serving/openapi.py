@@ -62,7 +62,7 @@ _OUTCOME: Document = {
         "event_time": _KINDS["timestamp"],
         "prediction_id": {"anyOf": [_TEXT, {"type": "null"}], "description": "either this or unit"},
         "unit": {"anyOf": [_TEXT, {"type": "null"}], "description": "either this or prediction_id"},
-        "revision": {"type": "integer", "minimum": 0},
+        "revision": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
         "source": _TEXT,
     },
 }

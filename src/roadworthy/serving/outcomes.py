@@ -14,15 +14,15 @@ import msgspec
 
 from roadworthy.clock import micros
 from roadworthy.errors import Fault
+from roadworthy.features.columns import EARLIEST, LATEST
 from roadworthy.predictionlog.record import Outcome
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json, shown
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-_Moment = (
-    Annotated[datetime, msgspec.Meta(tz=True)]
-    | Annotated[int, msgspec.Meta(ge=0, le=253_402_214_400_000_000)]
-)
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)] | Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)]
+#: What the log's column of revisions can hold; one number beyond it would keep a whole journal from being rolled.
+_Revision = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
 class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +39,7 @@ class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     event_time: _Moment
     prediction_id: _Text | None = None
     unit: _Text | None = None
-    revision: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
+    revision: _Revision = 0
     source: Annotated[str, msgspec.Meta(max_length=512)] = ""
 
 
@@ -77,7 +77,7 @@ def read_outcomes(
             value=float(one.value),
             prediction_id=one.prediction_id or "",
             unit=one.unit or "",
-            event_time=one.event_time if isinstance(one.event_time, int) else micros(one.event_time),
+            event_time=_micros(one.event_time),
             arrival_time=arrival_time,
             logged_at=logged_at,
             revision=one.revision,
@@ -87,12 +87,24 @@ def read_outcomes(
     ]
 
 
+def _micros(moment: datetime | int) -> int:
+    return moment if isinstance(moment, int) else micros(moment)
+
+
 def _contradictions(number: int, sent: Sent, models: Collection[str]) -> list[Fault]:
     """What the types cannot say."""
     faults = []
     if (sent.prediction_id is None) == (sent.unit is None):
         got = "neither" if sent.unit is None else "both"
         faults.append(Fault(f"$.outcomes[{number}]", "either `prediction_id` or `unit`", got))
+    if not EARLIEST <= _micros(sent.event_time) <= LATEST:
+        faults.append(
+            Fault(
+                f"$.outcomes[{number}].event_time",
+                "a time in the years 1 to 9999 UTC",
+                kind_of(sent.event_time),
+            )
+        )
     if sent.model not in models:
         known = ", ".join(sorted(models)) or "none is served yet"
         faults.append(

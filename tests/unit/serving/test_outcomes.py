@@ -70,6 +70,22 @@ def test_an_outcome_names_either_its_prediction_or_its_unit_and_a_served_model()
     assert "delay" in caught.value.faults[2].expected
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"revision": 2**31},
+        {"event_time": "0001-01-01T00:00:00+14:00"},
+        {"event_time": "9999-12-31T23:59:59-14:00"},
+        {"event_time": 2**62},
+    ],
+)
+def test_a_number_that_the_log_cannot_hold_is_refused_before_it_is_written(change: dict[str, Any]) -> None:
+    """In the journal it would stand in the way of every record beside it."""
+    with pytest.raises(Rejected) as caught:
+        read({**SENT, **change})
+    assert [fault.path for fault in caught.value.faults] == [f"$.outcomes[0].{name}" for name in change]
+
+
 def test_more_outcomes_than_the_limit_are_refused() -> None:
     """One request is bounded."""
     with pytest.raises(Rejected, match="11 outcomes"):
