@@ -39,8 +39,8 @@ WHO = "demo"
 
 START, END = parse_instant("2013-07-01"), parse_instant("2014-01-01")
 
-#: If nothing calls for a retraining before, the quarter does.
-SCHEDULED = parse_instant("2013-10-01")
+#: If nothing calls for a retraining before, the schedule does.
+SCHEDULED = parse_instant("2013-10-15")
 
 #: When a retraining that learned nothing is forced past the gate.
 FORCED = parse_instant("2013-12-18T14:00:00+00:00")
@@ -105,7 +105,7 @@ class Story:
                 style = "red" if share.severity == "alarm" else "yellow"
                 self.teller.event(ticked.at, f"{share.severity}: {alarm.check}: {alarm.reason}", style)
                 self.told.alarms.append((ticked.at, alarm.check))
-                if share.calls_for == "retrain" and not self.told.because:
+                if share.calls_for == "retrain" and self.told.retrained_at is None and not self.told.because:
                     self.told.because = f"{alarm.check}: {alarm.reason}"
         for guarded in ticked.guarded:
             if guarded.rolled_back:
@@ -121,7 +121,7 @@ class Story:
 
     def _retrain(self, now: datetime) -> None:
         self.told.retrained_at = now
-        why = self.told.because or "nothing called for it; the quarter does"
+        why = self.told.because or "nothing called for it; the schedule does"
         self.teller.step(
             "Retrain on everything that has matured", f"roadworthy train delay.py --until {now:%Y-%m-%d}"
         )
@@ -169,7 +169,7 @@ class Story:
         self.told.forced = self.workspace.release(
             trained.reference, how="promote", force=reason, actor="somebody", event_time=now
         )
-        self.told.forced_at = now
+        self.told.forced_at, self.told.forced_seconds = now, self.teller.seconds
         self.teller.event(
             now, f'{self.told.forced.sentence}; in the ledger: override, somebody, "{reason}"', "red"
         )
@@ -288,7 +288,7 @@ def _summary(told: Told, replayed: Replayed) -> Table:
     )
     listed = ", ".join(f"{name} {count}" for name, count in sorted(alarms.items())) or "none"
     table.add_row("alarms raised", f"{listed} (budget: one false alarm a year)")
-    table.add_row("retrained", f"{when(told.retrained_at)}, because {told.because or 'the quarter was over'}")
+    table.add_row("retrained", f"{when(told.retrained_at)}, because {told.because or 'it was scheduled'}")
     table.add_row("canary, champion", f"{when(told.canary_at)}, {when(told.promoted_at)}")
     table.add_row("learned nothing", "refused by the gate" if told.refused else "NOT refused by the gate")
     table.add_row(

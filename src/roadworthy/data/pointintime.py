@@ -58,9 +58,10 @@ def join_as_known(
     asked = instants(questions, TimeExpression.parse(asked_at), "the questions")
     answers: dict[str, pa.Array | pa.ChunkedArray] = {}
     for source in dict.fromkeys(join.source for join in wanted):
-        known = _known(source, _selected(_history(source, tables), source, questions))
         of_source = [join for join in wanted if join.source == source]
         backs = list(dict.fromkeys(_back(join) for join in of_source))
+        possible = _selected(_history(source, tables), source, questions, _span(asked, backs))
+        known = _known(source, possible)
         ranges = dict(zip(backs, _ranges(source, known, questions, asked, backs), strict=True))
         for join in of_source:
             answers[join.column] = _answer(join, known, ranges[_back(join)])
@@ -121,8 +122,21 @@ def _history(source: Source, tables: Mapping[str, pa.Table | Path]) -> pa.Table:
     return read(table, source.table) if isinstance(table, Path) else table
 
 
-def _selected(history: pa.Table, source: Source, questions: pa.Table) -> pa.Table:
-    """Rows that can ever be known, in canonical types, with `known_at` in microseconds as the last column."""
+def _span(asked: pa.ChunkedArray, backs: Sequence[timedelta | None]) -> tuple[int, int]:
+    """(after, until]: when a row must have become known for any of the questions to see it, in microseconds."""
+    bounds = pc.min_max(asked).as_py()
+    if bounds["min"] is None:
+        return 0, 0
+    reaches = [back // _MICROSECOND for back in backs if back is not None]
+    unbounded = len(reaches) < len(backs)
+    return (_BEFORE_ALL - 1 if unbounded else bounds["min"] - max(reaches)), bounds["max"]
+
+
+def _selected(history: pa.Table, source: Source, questions: pa.Table, span: tuple[int, int]) -> pa.Table:
+    """Rows that some question can see, in canonical types, with `known_at` in microseconds as the last column.
+
+    Left out are rows outside `span`: a day's questions need not have a year of history sorted for them.
+    """
     for name in source.key:
         kinds = [
             kind_of(_column(table, name, tuple(STORED_AS), of, f"source {source.name!r}").type)
@@ -138,7 +152,7 @@ def _selected(history: pa.Table, source: Source, questions: pa.Table) -> pa.Tabl
     else:
         known_at = instants(history, source.known_at, f"table {source.table!r}")
     columns = {name: _canonical(history.column(name)) for name in sorted(history.column_names)}
-    possible = pc.is_valid(known_at)
+    possible = pc.and_(pc.greater(known_at, span[0]), pc.less_equal(known_at, span[1]))
     for name in source.key:
         possible = pc.and_(possible, pc.is_valid(columns[name]))
     return pa.table({**columns, _free_name("known", columns): known_at}).filter(possible)
