@@ -19,8 +19,8 @@ from roadworthy.release.guards import DEFAULT_LIMITS, Expected, hard_guards
 from roadworthy.traffic import Route
 from roadworthy.verdict import Verdict
 
-#: Answers older than this are no news.
-LOOK_BACK = timedelta(days=1)
+#: Answers of a champion that are older than this are no news; a canary of little traffic needs longer to be judged.
+LOOK_BACK, CANARY_LOOK_BACK = timedelta(days=1), timedelta(days=14)
 
 ACTOR = "controller"
 
@@ -63,7 +63,8 @@ def guard(stores: Stores, model: str, now: datetime) -> Guarded | None:
     watched = route.canary or route.champion
     if watched is None:
         return None
-    since = max(stores.plans.history(model)[-1].event_time, now - LOOK_BACK)
+    look_back = LOOK_BACK if route.canary is None else CANARY_LOOK_BACK
+    since = max(stores.plans.history(model)[-1].event_time, now - look_back)
     rows = stores.log().predictions(
         model, namespace=stores.settings.namespace, roles=ANSWERING, start=since,
         columns=["version", "output", "status"],

@@ -27,6 +27,9 @@ from roadworthy.traffic import Plan, Route, Staged
 #: A worker that has not answered after this long will not.
 PATIENCE_SECONDS = 60.0
 
+#: How long one request may take.
+ASK_SECONDS = 30.0
+
 #: A worker that still runs so long after it was told to end is killed: it may be stuck in the code of the artifact.
 DRAIN_SECONDS = 10.0
 
@@ -91,7 +94,7 @@ def _worker(node: NodeDirectory, log: Path) -> Iterator[tuple[subprocess.Popen[b
 
 def _answers(url: str, worker: subprocess.Popen[bytes], model: str, scorer: Scorer) -> np.ndarray:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    with Sender(url, connections=1) as sender:
+    with Sender(url, connections=1, timeout_seconds=ASK_SECONDS) as sender:
         while True:
             if worker.poll() is not None:
                 raise NotReady(f"the staging worker ended with status {worker.returncode} before it answered")

@@ -1,0 +1,152 @@
+"""Only what the gate passed gets traffic; every step is in the ledger, and a refused step changes nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from roadworthy.errors import Conflict, DefinitionError, NotReady, Refused
+from roadworthy.jobs import release as releasing
+from roadworthy.jobs.release import parse_share, release, rollback
+from roadworthy.jobs.stores import Stores
+from roadworthy.traffic import Route
+from smalltown import DAY, MODEL, OPENED, Town, passed, serve
+
+
+@pytest.fixture
+def two(town: Town, town_stores: Stores) -> Stores:
+    """Version 1 answers, version 2 is trained and nobody asked the gate about it."""
+    serve(town_stores, Route(champion=1))
+    town.train(town_stores, OPENED + DAY)
+    return town_stores
+
+
+def _changes_nothing(stores: Stores, step: Callable[[], Any], error: type[Exception], match: str) -> None:
+    before, entries = stores.plans.route(MODEL), stores.ledger.entries(MODEL)
+    with pytest.raises(error, match=match):
+        step()
+    assert stores.plans.route(MODEL) == before
+    assert stores.ledger.entries(MODEL) == entries
+    assert stores.plans.preparations() == ()
+
+
+@pytest.mark.parametrize("how", ["shadow", "canary", "promote"])
+def test_without_a_gate_nothing_is_released(two: Stores, how: Any) -> None:
+    """The message says what to run."""
+    said = r"the gate was never asked about it\. Run: roadworthy gate parcel-late@2"
+    _changes_nothing(two, lambda: release(two, f"{MODEL}@2", how=how, share=0.1), Refused, said)
+
+
+@pytest.mark.parametrize("ruling", ["fail", "insufficient", "error"])
+def test_only_a_pass_lets_a_version_advance(two: Stores, ruling: Any) -> None:
+    """Too little evidence and no measurement are no pass; the message names the ruling and the way past it."""
+    passed(two, 2, champion=1, ruling=ruling)
+    said = rf"the gate ruled {ruling}.*--force"
+    _changes_nothing(two, lambda: release(two, f"{MODEL}@2", how="promote"), Refused, said)
+
+
+def test_a_gate_that_compared_with_another_champion_is_asked_again(two: Stores) -> None:
+    """An approval as first release is no comparison with the version that answers since."""
+    passed(two, 2, champion=None)
+    said = r"compared it with no champion, but version 1 answers since\. Run: roadworthy gate parcel-late@2"
+    _changes_nothing(two, lambda: release(two, f"{MODEL}@2", how="promote"), Refused, said)
+
+
+def test_force_needs_no_gate_and_stands_in_the_ledger(two: Stores) -> None:
+    """Who, why, and what the gate said."""
+    release(
+        two, f"{MODEL}@2", how="promote", force="the old one is worse", actor="anna", event_time=OPENED + DAY
+    )
+    override, promote = two.ledger.entries(MODEL)[-2:]
+    assert (override.action, override.actor, override.reason) == ("override", "anna", "the old one is worse")
+    assert override.details == {"gate": "the gate was never asked about it"}
+    assert (promote.action, promote.version, promote.event_time) == ("promote", 2, OPENED + DAY)
+    assert promote.route == Route(champion=2, standby=1)
+
+
+def test_a_barred_version_is_refused_even_by_force(two: Stores) -> None:
+    """Its bar says why."""
+    two.versions.bar(MODEL, 2, "it said 25 % to everybody", actor="anna", at=two.clock.now())
+    step = lambda: release(two, f"{MODEL}@2", how="promote", force="again")  # noqa: E731  # one step
+    _changes_nothing(two, step, Refused, "is barred: it said 25 % to everybody")
+
+
+def test_a_node_that_does_not_load_it_in_time_is_named_and_nothing_is_changed(
+    two: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even an override is written down: nothing was overridden."""
+    monkeypatch.setattr(releasing, "PREPARE_SECONDS", 0.1)
+    two.nodes.heartbeat("north", 1, [(MODEL, 1)], two.clock.now())
+    step = lambda: release(two, f"{MODEL}@2", how="promote", force="now")  # noqa: E731  # one step
+    _changes_nothing(
+        two, step, NotReady, r"north did not load parcel-late@2 within 0\.1 s, so nothing was changed"
+    )
+
+
+def test_a_flip_waits_for_a_node_whose_worker_just_died(two: Stores) -> None:
+    """The node reports nothing prepared for a moment; a rollback made then still happens."""
+    serve(two, Route(champion=2, standby=1))
+    two.nodes.heartbeat("north", 0, [], two.clock.now())
+    ready = threading.Timer(0.3, lambda: two.nodes.heartbeat("north", 99, [(MODEL, 1)], two.clock.now()))
+    ready.start()
+    done = rollback(two, MODEL, reason="it is late", actor="anna")
+    ready.join()
+    assert done.route == Route(champion=1)
+    assert done.seconds >= 0.2
+
+
+def test_a_node_that_does_not_follow_is_named_and_the_change_is_said(
+    two: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller must not repeat what was done."""
+    monkeypatch.setattr(releasing, "ADOPT_SECONDS", 0.1)
+    passed(two, 2, champion=1)
+    two.nodes.heartbeat("north", 1, [(MODEL, 1), (MODEL, 2)], two.clock.now())
+    with pytest.raises(NotReady, match=r"@2 is champion \(route number 2\): the route is changed, but north"):
+        release(two, f"{MODEL}@2", how="promote")
+    assert two.plans.route(MODEL)[1].champion == 2
+
+
+def test_a_rollback_bars_what_it_leaves_and_needs_a_reason(two: Stores) -> None:
+    """Without a reason nothing happens."""
+    serve(two, Route(champion=2, standby=1))
+    _changes_nothing(two, lambda: rollback(two, MODEL, actor="anna"), Refused, "needs a reason")
+    done = rollback(two, MODEL, reason="too many are late", actor="anna")
+    assert done.sentence == "parcel-late@2 is rolled back and barred; version 1 answers (route number 3)"
+    assert two.versions.get(MODEL, 2).barred_reason == "too many are late"
+
+
+def test_with_nothing_to_return_to_a_rollback_is_a_conflict(two: Stores) -> None:
+    """A first champion has no standby."""
+    _changes_nothing(
+        two, lambda: rollback(two, MODEL, reason="away with it"), Conflict, "nothing to roll back to"
+    )
+
+
+def test_only_the_standby_can_be_returned_to(two: Stores) -> None:
+    """Nothing else is loaded and checked."""
+    serve(two, Route(champion=2, standby=1))
+    step = lambda: rollback(two, MODEL, to=7, reason="back")  # noqa: E731  # one step
+    _changes_nothing(two, step, Conflict, r"version 7 is not the standby \(version 1 is\)")
+
+
+def test_a_canary_without_a_share_is_refused_before_anything_is_written(two: Stores) -> None:
+    """Not even the override."""
+    step = lambda: release(two, f"{MODEL}@2", how="canary", force="now")  # noqa: E731  # one step
+    _changes_nothing(two, step, DefinitionError, "share is between 0 and 1, got 0")
+
+
+@pytest.mark.parametrize(("text", "share"), [("5%", 0.05), (" 12.5 % ", 0.125), ("0.3", 0.3), ("99%", 0.99)])
+def test_a_share_is_read_as_people_write_it(text: str, share: float) -> None:
+    """Per cent or a number below 1."""
+    assert parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["", "five", "0", "0%", "100%", "1", "5", "-1%", "nan", "inf%"])
+def test_a_share_that_is_none_is_refused(text: str) -> None:
+    """The message says how to write one."""
+    with pytest.raises(DefinitionError, match=r"write 5% or 0\.05"):
+        parse_share(text)

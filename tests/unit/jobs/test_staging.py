@@ -1,0 +1,83 @@
+"""Golden requests go to a real worker; one that dies or hangs is evidence, and none is left behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from roadworthy.gate.evidence import Staging
+from roadworthy.jobs import staging
+from roadworthy.jobs.stores import Stores
+from smalltown import MODEL
+
+
+def _ask(stores: Stores) -> Staging:
+    row = stores.versions.get(MODEL, 1)
+    return staging.ask_goldens(row, stores.settings.artifacts, stores.scorer(row))
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Process ids of the workers that were started."""
+    started: list[int] = []
+    original = staging.subprocess.Popen
+
+    def start(*given: object, **more: object) -> object:
+        process = original(*given, **more)  # type: ignore[call-overload]  # as it was called
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr(staging.subprocess, "Popen", start)
+    return started
+
+
+def _program(monkeypatch: pytest.MonkeyPatch, directory: Path, body: str) -> None:
+    """Have this run in place of Python, so that the worker is another one."""
+    program = directory / "python"
+    program.write_text(f"#!{sys.executable}\nimport signal, sys, time\n{body}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(staging.sys, "executable", str(program))
+
+
+def test_a_worker_answers_the_golden_requests_and_ends(town_stores: Stores, workers: list[int]) -> None:
+    """Every golden answer, bit for bit, and no process afterwards."""
+    found = _ask(town_stores)
+    assert found.error is None
+    assert np.array_equal(found.answered, found.expected)
+    assert len(found.expected) > 20
+    assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
+
+
+def test_a_worker_that_dies_is_evidence_with_its_last_words(
+    town_stores: Stores, workers: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """At once, not after a timeout."""
+    _program(monkeypatch, tmp_path, "sys.exit('the library is missing')")
+    found = _ask(town_stores)
+    assert found.error == (
+        "the staging worker ended with status 1 before it answered; its last words: the library is missing"
+    )
+    assert found.seconds < 10
+    assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
+
+
+def test_a_worker_that_never_answers_and_does_not_want_to_end_is_killed(
+    town_stores: Stores, workers: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The gate waits as long as it said, and leaves no process behind."""
+    _program(
+        monkeypatch,
+        tmp_path,
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('stuck', flush=True)\ntime.sleep(60)",
+    )
+    monkeypatch.setattr(staging, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(staging, "DRAIN_SECONDS", 0.5)
+    monkeypatch.setattr(staging, "ASK_SECONDS", 0.2)
+    found = _ask(town_stores)
+    assert found.error is not None
+    assert "was not ready after 0.5 s" in found.error
+    assert found.error.endswith("its last words: stuck")
+    assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
