@@ -1,0 +1,90 @@
+"""History on its way to a server: in time order, in pieces a server takes, each outcome under a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from roadworthy.clock import parse_instant
+from roadworthy.jobs.questions import NEVER
+from roadworthy.jobs.replay import Replay
+from roadworthy.jobs.sender import Post, Sender
+from roadworthy.jobs.stores import Stores
+from roadworthy.model import load_definition
+from smalltown import DAY, OPENED, Town
+
+
+class Recording(Sender):
+    """Answers every prediction with version 1, and keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.posts: list[Post] = []
+
+    def send_all(self, posts: Iterable[Post]) -> list[bytes]:
+        """Answer at once."""
+        sent = list(posts)
+        self.posts += sent
+        rows = [len(msgspec.json.decode(post.body).get("instances", [])) for post in sent]
+        return [msgspec.json.encode({"versions": [1] * n}) for n in rows]
+
+
+def _sent(town: Town, stores: Stores, step: timedelta = DAY) -> list[tuple[str, Any, str]]:
+    questions = town.questions(stores, OPENED, OPENED + 2 * DAY)
+    sender = Recording()
+    model = load_definition(town.definition).model()
+    Replay(model, questions, sender).run(OPENED, OPENED + 2 * DAY, lambda now: now + step)
+    return [(post.path, msgspec.json.decode(post.body), post.event_time) for post in sender.posts]
+
+
+def test_every_question_and_outcome_is_sent_once_whatever_the_step(town: Town, town_stores: Stores) -> None:
+    """At the virtual time it was asked or became known."""
+    questions = town.questions(town_stores, OPENED, OPENED + 2 * DAY)
+    for step in (DAY, timedelta(minutes=10)):
+        sent = _sent(town, town_stores, step)
+        asked = [
+            (row["parcel"], parse_instant(at)) for _, body, at in sent for row in body.get("instances", [])
+        ]
+        table = questions.table
+        expected = zip(table.column("parcel").to_pylist(), table.column("asked_at").to_pylist(), strict=True)
+        assert sorted(asked) == sorted(expected)
+        outcomes = [one for _, body, _ in sent for one in body.get("outcomes", [])]
+        assert len(outcomes) == (questions.label_known_at != NEVER).sum()
+        assert len({one["id"] for one in outcomes}) == len(outcomes)
+
+
+def test_no_outcome_is_sent_before_it_was_known(town: Town, town_stores: Stores) -> None:
+    """Its request is as late as its last outcome, and none is later than that."""
+    for _, body, at in _sent(town, town_stores):
+        for one in body.get("outcomes", []):
+            assert parse_instant(one["event_time"]) <= parse_instant(at)
+
+
+def test_many_rows_of_one_instant_travel_in_pieces_with_names_of_their_own(
+    town: Town, town_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server refuses what is too large, and reads a repeated name once."""
+    monkeypatch.setattr("roadworthy.jobs.replay._PIECE", 2)
+    sent = _sent(town, town_stores)
+    names = [body["request_id"] for _, body, _ in sent if "instances" in body]
+    assert len(set(names)) == len(names)
+    assert max(len(body.get("instances", body.get("outcomes"))) for _, body, _ in sent) == 2
+    assert sum(len(body.get("instances", [])) for _, body, _ in sent) == 140
+
+
+def test_a_tick_that_does_not_move_on_is_an_error(town: Town, town_stores: Stores) -> None:
+    """A replay would stand still for ever."""
+    model = load_definition(town.definition).model()
+    replay = Replay(model, town.questions(town_stores, OPENED, OPENED + DAY), Recording())
+    with pytest.raises(ValueError, match="which is not later"):
+        replay.run(OPENED, OPENED + DAY, lambda now: now)
+
+
+def test_a_request_carries_inputs_context_and_unit_and_nothing_else(town: Town, town_stores: Stores) -> None:
+    """Neither the outcome nor the time it became known."""
+    [first, *_] = [body["instances"][0] for _, body, _ in _sent(town, town_stores) if "instances" in body]
+    joined = {"weather_latest_rain", "weather_mean_rain_6h", "streets_latest_steep"}
+    assert set(first) == {"parcel", "street", "district", "weight", "leaves"} | joined

@@ -1,0 +1,104 @@
+"""Training sees what was known at its cut and nothing later, and refuses early what could not be served."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from roadworthy.errors import TooFewSamples, UnsupportedEstimator
+from roadworthy.jobs import train as training
+from roadworthy.jobs.questions import load_questions
+from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.train import holdout_path, manifest_path, train
+from roadworthy.model import load_definition
+from smalltown import HOLDOUT, OPENED, Town
+
+CUT = OPENED - HOLDOUT
+NOON = OPENED + timedelta(hours=12)
+
+
+def _rewrite(stores: Stores, known_before: bool) -> int:
+    """Turn labels around of parcels asked about before noon of the cut, known by then or not; returns how many."""
+    turned, noon = 0, NOON - HOLDOUT
+    for path in (stores.settings.tables / "parcels").rglob("*.parquet"):
+        table = pq.read_table(path)
+        rows = table.to_pylist()
+        for row in rows:
+            asked = row["leaves"] - timedelta(hours=1)
+            if row["late"] is not None and asked < noon and (row["arrived"] <= noon) == known_before:
+                row["late"] = not row["late"]
+                turned += 1
+        pq.write_table(table.from_pylist(rows, schema=table.schema), path)
+    return turned
+
+
+def test_training_twice_is_the_same_version(town: Town, town_stores: Stores) -> None:
+    """The digest decides; the first record stays."""
+    again = town.train(town_stores)
+    assert (again.version, again.known) == (1, True)
+    assert again.sentences()[0].startswith("parcel-late@1 is the version registered before")
+    assert len(town_stores.versions.all()) == 1
+
+
+def test_a_label_that_became_known_after_the_cut_is_not_learned_from(town: Town, town_stores: Stores) -> None:
+    """Parcels under way at the cut: turning their labels around changes nothing."""
+    first = town.train(town_stores, NOON)
+    assert _rewrite(town_stores, known_before=False) > 0
+    again = town.train(town_stores, NOON)
+    assert (again.digest, again.known) == (first.digest, True)
+
+
+def test_a_label_that_was_known_at_the_cut_is_learned_from(town: Town, town_stores: Stores) -> None:
+    """The same change before the cut is another version."""
+    first = town.train(town_stores, NOON)
+    assert _rewrite(town_stores, known_before=True) > 0
+    again = town.train(town_stores, NOON)
+    assert again.digest != first.digest
+
+
+def test_the_held_out_rows_are_later_than_every_training_row(town: Town, town_stores: Stores) -> None:
+    """Both are kept as evidence, and no key is in both."""
+    row = town_stores.versions.get("parcel-late", 1)
+    held = pq.read_table(holdout_path(town_stores, row.digest))
+    keys = pq.read_table(manifest_path(town_stores, row.digest)).column(0).to_pylist()
+    assert min(held.column("asked_at").to_pylist()) >= CUT == row.run.trained_until
+    assert not set(held.column("parcel").to_pylist()) & set(keys)
+    assert held.column("label").null_count == 0
+
+
+def test_an_estimator_without_a_safe_format_is_refused_before_anything_is_read(
+    town: Town, town_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables are not touched."""
+    imports = "from lightgbm import LGBMClassifier"
+    forest = f"{imports}\nfrom sklearn.ensemble import RandomForestClassifier"
+    chosen = "    estimator=RandomForestClassifier() if True else LGBMClassifier("
+    text = town.definition.read_text().replace(imports, forest)
+    town.definition.write_text(text.replace("    estimator=LGBMClassifier(", chosen))
+    monkeypatch.setattr(training, "load_questions", lambda *_: pytest.fail("the history was read"))
+    with pytest.raises(UnsupportedEstimator, match="RandomForestClassifier"):
+        train(town_stores, town.definition, until=OPENED)
+
+
+def test_without_rows_before_the_cut_the_message_counts_both_sides(town: Town, town_stores: Stores) -> None:
+    """And says which options there are."""
+    with pytest.raises(TooFewSamples, match=r"0 rows before 2023-11-\d\d to train on.*--until or --holdout"):
+        train(town_stores, town.definition, until=OPENED - timedelta(days=30), holdout=timedelta(days=30))
+
+
+def test_where_absent_means_negative_a_question_without_an_event_is_a_no_when_its_window_closes(
+    town: Town, town_stores: Stores
+) -> None:
+    """As the log reads it; before that its label is not known."""
+    path: Path = town.definition
+    plain = load_questions(town_stores.settings.tables, load_definition(path).model())
+    path.write_text(path.read_text().replace('window="1d"', 'window="1d", absent="negative"'))
+    asked = load_questions(town_stores.settings.tables, load_definition(path).model())
+    absent = plain.label != plain.label
+    assert absent.any()
+    assert set(asked.label[absent]) == {0.0}
+    assert set(asked.label_known_at[absent] - asked.asked_at[absent]) == {86_400_000_000}
+    assert (asked.label[~absent] == plain.label[~absent]).all()
