@@ -97,9 +97,16 @@ class Worker:
         )
 
     async def watch(self) -> None:
-        """Follow the plan file until cancelled."""
+        """Follow the plan file until cancelled; what goes wrong once (a full disk) must not end that."""
+        trouble = ""
         while True:
-            self.follow()
+            try:
+                self.follow()
+                trouble = ""
+            except Exception as error:
+                if repr(error) != trouble:
+                    logger.exception("following the plan failed, and is tried again")
+                trouble = repr(error)
             await asyncio.sleep(WATCH_SECONDS)
 
     def follow(self) -> None:

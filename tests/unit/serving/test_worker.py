@@ -1,0 +1,49 @@
+"""One worker and its plan file, without HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from pathlib import Path
+
+import pytest
+
+from roadworthy.serving import worker as module
+from roadworthy.serving.worker import Options, Worker
+from roadworthy.traffic import Plan
+
+
+def test_a_disk_that_was_full_for_a_moment_does_not_stop_a_worker_from_following_plans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would go on with its old plan for ever, and no rollback would reach it."""
+    worker = Worker(Options(node_dir=tmp_path / "node", worker=0))
+    write_whole = module.write_whole
+    full = True
+
+    def write(path: Path, content: bytes, *, sync: bool = False) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_whole(path, content, sync=sync)
+
+    async def number_after(plan: Plan) -> int | None:
+        worker.node.write_plan(plan)
+        for _ in range(100):
+            await asyncio.sleep(module.WATCH_SECONDS / 10)
+            if worker.table is not None and worker.table.plan.number == plan.number:
+                break
+        return worker.table.plan.number if worker.table else None
+
+    async def follow() -> tuple[int | None, int | None, bool]:
+        nonlocal full
+        watching = asyncio.create_task(worker.watch())
+        first = await number_after(Plan(number=1))
+        await asyncio.sleep(module.WATCH_SECONDS * 2)
+        full = False
+        second = await number_after(Plan(number=2))
+        ended = watching.done()
+        watching.cancel()
+        return first, second, ended
+
+    monkeypatch.setattr(module, "write_whole", write)
+    assert asyncio.run(follow()) == (1, 2, False)
