@@ -203,22 +203,32 @@ class Predictor:
 
 
 def assigned(question: Question) -> list[Group]:
-    """Rows by the version that answers them, champion first; Rejected (503) for rows that nobody answers."""
+    """Rows by the version that answers them, champion first; Rejected (503) for rows that nobody answers.
+
+    Traffic is split by the champion's unit, whatever a standby or shadow beside it would have called one.
+    """
     served = question.served
     route = served.route
     if route.canary is None and route.champion is not None:
         return [Group("champion", route.champion, 1.0, range(len(question.request.rows)))]
-    unit = next(iter(served.versions.values())).scorer.unit
+    decides = route.canary if route.champion is None else route.champion
+    if decides is None:
+        raise _no_champion(served)
+    unit = served.versions[decides].scorer.unit
     found: dict[tuple[Role, int, float], list[int]] = {}
     for number, value in enumerate(served.reader.values(question.request, unit)):
         answer = assign(route, unit_text(value))
         if answer is None:
-            raise Rejected(503, "no_champion", f"{served.name} has no champion yet: release a version first")
+            raise _no_champion(served)
         found.setdefault(answer, []).append(number)
     return [
         Group(*answer, numbers)
         for answer, numbers in sorted(found.items(), key=lambda item: item[0][0] != "champion")
     ]
+
+
+def _no_champion(served: Served) -> Rejected:
+    return Rejected(503, "no_champion", f"{served.name} has no champion yet: release a version first")
 
 
 def unit_text(value: Any) -> str:

@@ -45,15 +45,15 @@ class Estimator:
         return self.arithmetic(matrix[:, 0])
 
 
-def version(number_of: int, arithmetic: Arithmetic, *inputs: str) -> Loaded:
+def version(number_of: int, arithmetic: Arithmetic, *inputs: str, unit: str = "flight") -> Loaded:
     """A version with these number inputs."""
     names = inputs or ("wind",)
-    schema = InputSchema((*(Field(name, "number") for name in names), Field("flight", "string", role="unit")))
-    batch = Batch.from_rows([{**dict.fromkeys(names, 1.0), "flight": "a"}] * 3, schema)
+    schema = InputSchema((*(Field(name, "number") for name in names), Field(unit, "string", role="unit")))
+    batch = Batch.from_rows([{**dict.fromkeys(names, 1.0), unit: "a"}] * 3, schema)
     features = Features(**{name: number(name) for name in names}).fit(batch, schema)
     model = ArtifactModel(
         model="delay",
-        unit="flight",
+        unit=unit,
         input_schema=msgspec.to_builtins(schema),
         columns=tuple(column.name for column in features.columns),
         estimator_format="test",
@@ -180,6 +180,16 @@ def test_versions_with_other_inputs_answer_one_request_and_log_what_each_read(tm
     assert set(predicted.versions) == {1, 2}
     lengths = {record.version: len(record.inputs) for record in bench.log()}
     assert lengths == {1: 2, 2: 3}
+
+
+def test_traffic_is_split_by_the_unit_of_the_champion(tmp_path: Path) -> None:
+    """An older standby that called another column its unit does not move anybody to another arm."""
+    route = Route(champion=2, canary=3, canary_share=0.5, salt="s", standby=1)
+    bench = Bench(tmp_path, route, version(1, half, unit="tail"), version(2, half), version(3, half))
+    asked = [{**row, "tail": "N1"} for row in rows(*range(12))]
+    predicted = bench.predictor.predict(bench.question(*asked))
+    answers = [assign(route, row["flight"]) for row in asked]
+    assert predicted.versions == [answer[1] for answer in answers if answer is not None]
 
 
 def test_a_shadow_whose_input_is_not_sent_yet_is_left_out(tmp_path: Path) -> None:
