@@ -80,11 +80,11 @@ def parse_instant(text: str) -> datetime:
     """
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter for what lies outside the years 1 to 9999 in UTC
         raise DefinitionError(
             f"time {text!r} is not understood: write 2013-07-01 or 2013-07-01T10:00:00+00:00"
         ) from None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def parse_duration(text: str) -> timedelta:

@@ -32,14 +32,25 @@ Handler = Callable[[Call], Answer]
 
 _MODELS = "/v1/models/"
 _PREDICT = ":predict"
+#: A client that needs longer to send a body keeps a connection and nothing else; shorter than the workers drain.
+BODY_SECONDS = 20.0
+
 _JSON_TYPES = (b"application/json", b"text/json")
 
 
 class Application:
     """Serves the addresses of one worker."""
 
-    def __init__(self, handlers: Handlers, guard: Guard, telemetry: Telemetry, max_body_bytes: int) -> None:
-        self._handlers, self._guard, self._telemetry, self._limit = handlers, guard, telemetry, max_body_bytes
+    def __init__(
+        self,
+        handlers: Handlers,
+        guard: Guard,
+        telemetry: Telemetry,
+        max_body_bytes: int,
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
+        self._handlers, self._guard, self._telemetry = handlers, guard, telemetry
+        self._limit, self._body_seconds = max_body_bytes, body_seconds
         self._afterwards: deque[Callable[[], None]] = deque()
         self._open: dict[str, Handler] = {
             "/v2/health/live": handlers.live,
@@ -94,7 +105,16 @@ class Application:
         body = b""
         if expected == "POST":
             _check_content(headers)
-            body = await read_body(headers, receive, self._limit)
+            try:
+                async with asyncio.timeout(self._body_seconds):
+                    body = await read_body(headers, receive, self._limit)
+            except TimeoutError:
+                raise Rejected(
+                    408,
+                    "too_slow",
+                    f"the body did not arrive within {self._body_seconds:g} seconds: send it again",
+                    headers=((b"connection", b"close"),),
+                ) from None
         return handler(Call(name, headers, body, started_ns))
 
     def _find(self, path: str, name: str) -> tuple[Handler, str]:

@@ -190,6 +190,9 @@ class Handlers:
                 400, "event_time", f"this server replays: send the time of the event as {name} (RFC 3339)"
             )
         try:
-            return micros(parse_instant(header.decode("ascii", "replace")))
+            event_time = micros(parse_instant(header.decode("ascii", "replace")))
         except DefinitionError as error:
             raise Rejected(400, "event_time", f"{name}: {error}") from None
+        if event_time < 0:
+            raise Rejected(400, "event_time", f"{name}: a replay begins in 1970 or later, got a time before")
+        return event_time
