@@ -68,8 +68,18 @@ class Crew:
 
     def _start(self, place: _Place) -> None:
         command = [sys.executable, "-m", "roadworthy.serving", "--worker", str(place.number), *self._options]
-        place.process = subprocess.Popen(command, pass_fds=self._inherited, env=self._environment)  # noqa: S603  # our own module
         place.started = time.monotonic()
+        try:
+            place.process = subprocess.Popen(command, pass_fds=self._inherited, env=self._environment)  # noqa: S603  # our own module
+        except OSError as error:  # no memory or no process left: the workers that run must not end with it
+            place.start_at = place.started + LONGEST_PAUSE_SECONDS
+            logger.error(
+                "worker %d cannot be started (%s); tried again in %.1f s",
+                place.number,
+                error,
+                LONGEST_PAUSE_SECONDS,
+            )
+            return
         logger.info("worker %d started as process %d", place.number, place.process.pid)
 
     def _died(self, place: _Place, process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -40,6 +41,9 @@ LOCK_SECONDS = 35.0
 
 #: Handed to the workers; the same name stands in `roadworthy.serving`.
 TOKEN_DIGESTS = "ROADWORTHY_TOKEN_DIGESTS"  # noqa: S105  # the name of a variable, not a secret
+
+#: A node's name becomes a directory and the beginning of its journals' names.
+_NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 logger = logging.getLogger("roadworthy.supervisor")
 
@@ -81,9 +85,14 @@ def run(
     )
     if workers < 1:
         raise DefinitionError(f"{workers} workers cannot serve: start at least one")
+    name = node or node_name()
+    if not _NODE_NAME.fullmatch(name):
+        raise DefinitionError(
+            f"{name!r} cannot name a node: use at most 64 letters, digits, '.', '_' and '-', a letter or digit first"
+        )
     digests = configured_tokens() if tokens is None else tuple(tokens)
     check_exposure(host, digests)
-    directory = NodeDirectory(settings.nodes / (node or node_name()))
+    directory = NodeDirectory(settings.nodes / name)
     directory.create()
     lock = acquire(directory.lock, LOCK_SECONDS)
     try:
@@ -174,5 +183,5 @@ def node_name() -> str:
     >>> all(letter.isalnum() or letter == "-" for letter in node_name())
     True
     """
-    name = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname().lower()).strip("-")
+    name = re.sub(r"[^a-z0-9]", "-", socket.gethostname().lower())[:64].strip("-")
     return name or "node"
