@@ -127,7 +127,8 @@ async def _until_settled(worker: Worker, stopping: asyncio.Event, patience: floa
 def _socket(worker: Worker, options: argparse.Namespace) -> socket.socket:
     if options.fd is not None:
         return socket.socket(fileno=options.fd)
-    bound = socket.create_server((options.host, options.port), backlog=BACKLOG)
+    # Never another address: whether one may be exposed is for the supervisor to judge, which binds and hands it over.
+    bound = socket.create_server(("127.0.0.1", options.port), backlog=BACKLOG)
     host, port = bound.getsockname()[:2]
     write_whole(worker.node.address, f"http://{host}:{port}\n".encode())
     return bound
@@ -140,9 +141,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--worker", type=int, default=0, help="number of this worker on its node")
     parser.add_argument("--fd", type=int, help="listening socket that was inherited")
-    parser.add_argument("--host", default="127.0.0.1", help="address to bind without --fd")
     parser.add_argument(
-        "--port", type=int, default=0, help="port to bind without --fd; 0 takes a free one (see `address`)"
+        "--port",
+        type=int,
+        default=0,
+        help="port of 127.0.0.1 to bind without --fd; 0 takes a free one (see `address`)",
     )
     parser.add_argument("--parent-fd", type=int, help="pipe whose end means that the supervisor is gone")
     parser.add_argument("--durability", choices=("process", "disk"), default="process")

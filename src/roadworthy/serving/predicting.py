@@ -108,10 +108,12 @@ class Predictor:
             for group, batch in zip(groups, batches, strict=True)
         ]
         failed = [(group, one) for group, one in zip(groups, said, strict=True) if one.error]
-        records: list[Prediction] = []
-        for group, one in zip(groups, said, strict=True):
-            records += self._records(question, group, one, UNANSWERED if failed and not one.error else "")
-        self._write(records)
+        records = self._write(
+            [
+                self._records(question, group, one, UNANSWERED if failed and not one.error else "")
+                for group, one in zip(groups, said, strict=True)
+            ]
+        )
         if failed:
             group, one = failed[0]
             name = f"{question.served.name}@{group.version}"
@@ -131,7 +133,7 @@ class Predictor:
             try:
                 batch = self._batch(question, group)
                 self._write(
-                    self._records(question, group, _ask(question.served.versions[version], batch), "")
+                    [self._records(question, group, _ask(question.served.versions[version], batch), "")]
                 )
             except Rejected as rejected:
                 kind = "shadow_unreadable" if rejected.status == 422 else rejected.kind
@@ -189,8 +191,12 @@ class Predictor:
             )
         return records
 
-    def _write(self, records: list[Prediction]) -> None:
-        """Append to the journal and count; Rejected (503) when the operating system refuses the bytes."""
+    def _write(self, groups: Sequence[list[Prediction]]) -> list[Prediction]:
+        """Append the records of all groups to the journal, count them by group and return them together.
+
+        raises Rejected (503) when the operating system refuses the bytes
+        """
+        records = groups[0] if len(groups) == 1 else [record for group in groups for record in group]
         try:
             self._journal.append(records)
         except JournalUnwritable as error:
@@ -198,8 +204,10 @@ class Predictor:
             raise Rejected(
                 503, "log_unavailable", "the prediction log cannot be written: try again later"
             ) from error
-        for record in records:
-            self._telemetry.rows(record.model, record.version, record.role, record.status, 1)
+        for group in groups:
+            first = group[0]
+            self._telemetry.rows(first.model, first.version, first.role, first.status, len(group))
+        return records
 
 
 def assigned(question: Question) -> list[Group]:
