@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -37,11 +38,12 @@ from roadworthy.predictionlog.partitions import (
     schema_of,
     values_of,
 )
-from roadworthy.predictionlog.record import LogSchema, Prediction
+from roadworthy.predictionlog.record import UNANSWERED, LogSchema, Prediction
 from roadworthy.settings import DEFAULT_NAMESPACE
 
 _PREDICTION_ORDER = ("event_time", "unit", "version", "role", "logged_at", "journal", "journal_seq")
 _PREDICTION_KEY = ("request_id", "id", "row", "version", "role")
+_PREDICTION_FATE = ("status", "decision")
 _OUTCOME_ORDER = ("event_time", "id", "revision", "logged_at", "journal", "journal_seq")
 _OUTCOME_KEY = ("id", "revision")
 
@@ -73,14 +75,17 @@ class PredictionLog:
                   `ctx_<context>`, `enc_<encoded>` and, where any was sampled, `clean_<input>`; what a schema does not
                   have is null
         Of a request that was repeated under its id the first answer is kept: first in the order above, then by
-        `logged_at`. `output` is the number of a model with one; NaN is what a model said, null is that it said nothing.
+        `logged_at`; an attempt that failed only where none was answered. `output` is the number of a model with one;
+        NaN is what a model said, null is that it said nothing.
 
         raises UnknownName for a column that no row has, CorruptArtifact for a damaged file
         """
         span = _Span(start, end)
         tail = self._tail()
         home = model_directory(self.log, "predictions", namespace, model)
-        needed = None if columns is None else {*columns, *_PREDICTION_ORDER, *_PREDICTION_KEY}
+        needed = (
+            None if columns is None else {*columns, *_PREDICTION_ORDER, *_PREDICTION_KEY, *_PREDICTION_FATE}
+        )
         schemas = {digest: schema_of(self.log, digest) for digest in values_of(home, "schema")}
         tables = []
         for journal, contents in tail:
@@ -236,16 +241,24 @@ def _sorted(table: pa.Table, order: Sequence[str]) -> pa.Table:
 
 
 def _first_of_each(table: pa.Table, key: Sequence[str]) -> pa.Table:
-    """The first row of each key; a prediction without a request id is known by its own."""
+    """The first row of each key, answered predictions before others; without a request id one is known by its own."""
     columns = {name: table.column(name) for name in key}
+    place = np.arange(table.num_rows)
     if "request_id" in columns:
         own, request = columns.pop("id"), columns.pop("request_id")
         columns["request"] = pc.if_else(pc.equal(request, ""), own, request)
-    keys = pa.table({**columns, "place": pa.array(np.arange(table.num_rows))})
+        place = np.where(_answered(table), place, place + table.num_rows)
+    keys = pa.table({**columns, "place": pa.array(place)})
     first = keys.group_by(list(columns), use_threads=False).aggregate([("place", "min")]).column("place_min")
     if len(first) == table.num_rows:
         return table
-    return table.take(pa.array(np.sort(first.to_numpy())))
+    return table.take(pa.array(np.sort(first.to_numpy() % table.num_rows)))
+
+
+def _answered(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which predictions their client was told."""
+    told = pc.and_(pc.equal(table.column("status"), "ok"), pc.not_equal(table.column("decision"), UNANSWERED))
+    return np.asarray(told.to_numpy(), dtype=np.bool_)
 
 
 def _arranged(table: pa.Table, columns: Sequence[str] | None, subject: str) -> pa.Table:

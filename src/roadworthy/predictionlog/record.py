@@ -20,6 +20,9 @@ Kind = Literal["number", "boolean", "string", "timestamp", "strings"]
 FieldRole = Literal["input", "context", "unit"]
 Status = Literal["ok", "error"]
 
+#: `Prediction.decision` of a row that its version answered while another version failed the request.
+UNANSWERED = "unanswered"
+
 #: One raw value as the server validated it: a number (float), boolean, string, timestamp (int, microseconds since
 #: 1970 UTC), list of strings; None = missing.
 Value: TypeAlias = float | int | bool | str | list[str] | None
@@ -98,7 +101,8 @@ class Prediction(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     experiment, arm "" = none
     position        place in a ranking, from 0; None = not ranked
     candidates      what was ranked; () = nothing
-    decision        what the answer told the caller to do, such as `defer`; "" = just the output
+    decision        what the answer told the caller to do, such as `defer`; "" = just the output; UNANSWERED: it was
+                    not told anything
     node, build     who answered, and with which source (Roadworthy's version and the user's source digest)
     cleaned         sampled: the values before encoding, in schema order; None = not sampled
     journal_seq     set by the journal: counts all records of one worker start, so a gap proves a loss

@@ -17,7 +17,7 @@ import numpy as np
 from roadworthy.clock import Clock, micros, uuid7
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
-from roadworthy.predictionlog.record import Number, Prediction
+from roadworthy.predictionlog.record import UNANSWERED, Number, Prediction
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.requests import PredictRequest
 from roadworthy.serving.table import Loaded, Served, Table
@@ -25,9 +25,6 @@ from roadworthy.serving.telemetry import Telemetry
 from roadworthy.traffic import Role, assign
 
 logger = logging.getLogger("roadworthy.worker")
-
-#: Decision written beside a row that its version answered while another version failed the request.
-UNANSWERED = "unanswered"
 
 
 @dataclass(frozen=True, slots=True)

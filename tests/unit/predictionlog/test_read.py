@@ -102,6 +102,21 @@ def test_rows_are_sorted_by_event_time_unit_version_and_role(log: PredictionLog)
     assert ids(log.predictions("delay")) == ["id-3", "id-2", "id-1", "id-0"]
 
 
+@pytest.mark.parametrize(
+    "failed", [{"status": "error", "output": None}, {"decision": "unanswered"}], ids=["raised", "beside"]
+)
+def test_a_request_that_failed_and_was_answered_when_repeated_is_read_as_answered(
+    log: PredictionLog, failed: dict[str, Any]
+) -> None:
+    """The client has the ids of the answer; outcomes that name them must find it."""
+    journal = journal_in(log.journals[0])
+    journal.append([prediction(0, id="failed", **failed), prediction(1)])
+    journal.append([prediction(0, id="answered", event_time=START + 5_000_000)])
+    journal.append([prediction(0, id="again", event_time=START + 6_000_000)])
+    assert ids(log.predictions("delay")) == ["id-1", "answered"]
+    assert log.predictions("delay", columns=["id"]).to_pydict() == {"id": ["id-1", "answered"]}
+
+
 def test_a_repeated_request_counts_once_for_each_row_version_and_role(log: PredictionLog) -> None:
     """A client that retries under its request id does not double its traffic; without one it is taken at its word."""
     sealed(
