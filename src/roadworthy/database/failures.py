@@ -48,7 +48,10 @@ def _explain(engine: Engine, error: DBAPIError) -> RoadworthyError:
             "Nothing was changed, and serving goes on with its last plan; retry"
         )
     if "no such table" in cause or _state(error.orig) == "42P01":
-        return NotReady(f"{where} has no tables yet ({cause}): run `roadworthy init`, then retry")
+        return NotReady(
+            f"{where} has no tables ({cause}): it is new, or was replaced while in use. Any command such as "
+            "`roadworthy versions` makes the tables when it begins; restart this process then"
+        )
     if _state(error.orig)[:2] in _PASSING_STATES or (_state(error.orig) == "" and _is_lost(engine, error)):
         return NotReady(
             f"{where} cannot be reached or is busy ({cause}). Nothing was changed, and serving goes on with its "

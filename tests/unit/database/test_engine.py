@@ -167,7 +167,7 @@ def test_a_deleted_database_does_not_come_back_empty(tmp_path: Path) -> None:
 def test_a_database_without_tables_says_how_to_make_them(tmp_path: Path) -> None:
     """Whoever forgot to migrate is told so."""
     engine = connect(url(tmp_path / "control.db"))
-    with pytest.raises(NotReady, match="has no tables yet"), reading(engine) as connection:
+    with pytest.raises(NotReady, match="has no tables"), reading(engine) as connection:
         connection.execute(select(routes))
 
 
