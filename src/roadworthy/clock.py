@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import re
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -126,4 +125,5 @@ def uuid7(microseconds: int, entropy: random.Random) -> str:
     milliseconds, rest = divmod(microseconds, 1_000)
     high = (milliseconds << 16) | (0x7 << 12) | (rest * 4_096 // 1_000)
     low = (0b10 << 62) | entropy.getrandbits(62)
-    return str(uuid.UUID(int=(high << 64) | low))
+    digits = f"{(high << 64) | low:032x}"  # as `str(uuid.UUID(int=...))`, at a third of the cost: one for every row
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
