@@ -40,6 +40,9 @@ class Stager:
         for version in wanted:
             key = version.key
             self._collect(key)
+            if key in self._staged and not Path(self._staged[key].directory).is_dir():
+                logger.error("the staged copy of %s@%d is gone; it is staged anew", key.model, key.version)
+                del self._staged[key]
             if key in self._staged:
                 found.append(self._staged[key])
             elif key not in self._under_way and time.monotonic() >= self._failed.get(key, ("", 0.0))[1]:
