@@ -20,7 +20,7 @@ from roadworthy.features.schema import Field, InputSchema
 from roadworthy.registry.artifact import ArtifactModel
 from roadworthy.scorer import Scorer
 from roadworthy.training.baseline import Baseline
-from roadworthy.training.outoffold import FOLDS, folds_by_day, out_of_fold, part_of
+from roadworthy.training.outoffold import FOLDS, folds_by_day, out_of_fold, shares_of
 from roadworthy.training.recipe import Days, OnProgress, Recipe, Trained
 
 #: Outputs are probabilities.
@@ -55,6 +55,7 @@ def train(
     features = declared.fit(rows, schema)
     encoded = features.encode(rows)
     known = ~np.isnan(y)
+    reports = shares_of(on_progress, parts)
     fitted = form.fit(
         recipe.estimator,
         encoded[known],
@@ -62,7 +63,7 @@ def train(
         features.columns,
         seed=recipe.seed,
         threads=recipe.threads,
-        on_progress=part_of(on_progress, 0, parts),
+        on_progress=reports[0],
     )
     scorer = Scorer(_model(recipe, schema, features, form, source), features, fitted.predictor())
     unseen = None
@@ -73,7 +74,7 @@ def train(
             encoded,
             y,
             fold_of,
-            on_progress=[part_of(on_progress, part, parts) for part in range(1, parts)],
+            on_progress=reports[1:],
         )
     return Trained(
         recipe=recipe,
