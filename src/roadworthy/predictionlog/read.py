@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,14 @@ class PredictionLog:
         found = []
         for path in journals_in(self.journals):
             with suppress(FileNotFoundError):  # rolled since it was listed: its manifest exists now
-                found.append((path.stem, read_journal(path)))
+                found.append((path.stem, _contents(path, path.stat().st_size)))
         return [(name, contents) for name, contents in found if not manifest_path(self.log, name).exists()]
+
+
+@lru_cache(maxsize=4)
+def _contents(path: Path, size: int) -> JournalContents:
+    """A journal is only ever appended to, so its name and size say whether it was read before: one look asks often."""
+    return read_journal(path)
 
 
 class _Span:
