@@ -277,17 +277,20 @@ def _summary(told: Told, replayed: Replayed) -> Table:
     def when(moment: datetime | None) -> str:
         return "never" if moment is None else f"{moment:%d %b %H:%M}"
 
-    alarms: dict[str, int] = {}
+    raised: dict[str, dict[str, int]] = {"alarm": {}, "warning": {}}
     for _, check in told.alarms:
-        alarms[check] = alarms.get(check, 0) + 1
+        counts = raised[share_of(check).severity]
+        counts[check] = counts.get(check, 0) + 1
     answered = ", ".join(
         f"version {version}: {count:,}" for version, count in sorted(replayed.answered.items())
     )
     table.add_row(
         "answered", f"{replayed.rows:,} predictions ({answered}), {replayed.outcomes:,} outcomes joined"
     )
-    listed = ", ".join(f"{name} {count}" for name, count in sorted(alarms.items())) or "none"
-    table.add_row("alarms raised", f"{listed} (budget: one false alarm a year)")
+    for severity, counts in raised.items():
+        listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+        table.add_row(f"{severity}s raised", listed)
+    table.add_row("", "the budget is one false one a year; the data has real gaps and real drift")
     table.add_row("retrained", f"{when(told.retrained_at)}, because {told.because or 'it was scheduled'}")
     table.add_row("canary, champion", f"{when(told.canary_at)}, {when(told.promoted_at)}")
     table.add_row("learned nothing", "refused by the gate" if told.refused else "NOT refused by the gate")
