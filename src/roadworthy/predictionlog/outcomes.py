@@ -19,12 +19,13 @@ import pyarrow.compute as pc
 from roadworthy.clock import micros
 from roadworthy.errors import DefinitionError
 from roadworthy.predictionlog.columns import TIME
-from roadworthy.predictionlog.read import PredictionLog
+from roadworthy.predictionlog.read import ANSWER_COLUMNS, PredictionLog, first_answers
 from roadworthy.settings import DEFAULT_NAMESPACE
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+_ADDED = ("label", "label_known_at", "matured", "window_passed")
 _JOIN_COLUMNS = ("id", "request_id", "row", "unit", "event_time")
 
 
@@ -69,15 +70,17 @@ def labelled(
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
     """Predictions of [start, end) with their labels, see `PredictionLog.predictions` and `join_outcomes`."""
-    wanted = None if columns is None else list(dict.fromkeys((*columns, *_JOIN_COLUMNS)))
+    wanted = None if columns is None else list(dict.fromkeys((*columns, *_JOIN_COLUMNS, *ANSWER_COLUMNS)))
+    # A client that asked twice may hold the identifiers of either answer, so outcomes are joined to both.
     predictions = log.predictions(
-        model, namespace=namespace, versions=versions, roles=roles, start=start, end=end, columns=wanted
-    )
+        model, namespace=namespace, versions=versions, roles=roles, start=start, end=end, columns=wanted,
+        repeats=True,
+    )  # fmt: skip
     last = None if end is None else end + rule.window + timedelta(microseconds=1)
     first = None if start is None else start - _SKEW
     outcomes = log.outcomes(model, namespace=namespace, names=[rule.name], start=first, end=last)
-    joined = join_outcomes(predictions, outcomes, rule, as_of)
-    return joined if columns is None else joined.select([*columns, *joined.column_names[len(wanted or ()) :]])
+    joined = first_answers(join_outcomes(predictions, outcomes, rule, as_of))
+    return joined if columns is None else joined.select([*columns, *_ADDED])
 
 
 def join_outcomes(predictions: pa.Table, outcomes: pa.Table, rule: OutcomeRule, as_of: datetime) -> pa.Table:

@@ -45,6 +45,9 @@ from roadworthy.settings import DEFAULT_NAMESPACE
 _PREDICTION_ORDER = ("event_time", "unit", "version", "role", "logged_at", "journal", "journal_seq")
 _PREDICTION_KEY = ("request_id", "id", "row", "version", "role")
 _PREDICTION_FATE = ("status", "decision")
+
+#: What `first_answers` looks at.
+ANSWER_COLUMNS = (*_PREDICTION_KEY, *_PREDICTION_FATE)
 _OUTCOME_ORDER = ("event_time", "id", "revision", "logged_at", "journal", "journal_seq")
 _OUTCOME_KEY = ("id", "revision")
 
@@ -69,14 +72,16 @@ class PredictionLog:
         start: datetime | None = None,
         end: datetime | None = None,
         columns: Sequence[str] | None = None,
+        repeats: bool = False,
     ) -> pa.Table:
         """Predictions with event time in [start, end), one row each, sorted by (event_time, unit, version, role).
 
         columns   only these, in that order; None for all: those of every prediction, then `in_<input>`,
                   `ctx_<context>`, `enc_<encoded>` and, where any was sampled, `clean_<input>`; what a schema does not
                   have is null
-        Of a request that was repeated under its id the first answer is kept: first in the order above, then by
-        `logged_at`; an attempt that failed only where none was answered. `output` is the number of a model with one;
+        repeats   keep every answer to a request that was repeated under its id; else the first, see `first_answers`
+
+        `output` is the number of a model with one;
         NaN is what a model said, null is that it said nothing.
 
         raises UnknownName for a column that no row has, CorruptArtifact for a damaged file
@@ -84,9 +89,7 @@ class PredictionLog:
         span = _Span(start, end)
         tail = self._tail()
         home = model_directory(self.log, "predictions", namespace, model)
-        needed = (
-            None if columns is None else {*columns, *_PREDICTION_ORDER, *_PREDICTION_KEY, *_PREDICTION_FATE}
-        )
+        needed = None if columns is None else {*columns, *_PREDICTION_ORDER, *ANSWER_COLUMNS}
         schemas = {digest: schema_of(self.log, digest) for digest in values_of(home, "schema")}
         tables = []
         for journal, contents in tail:
@@ -107,7 +110,8 @@ class PredictionLog:
         if not kept:
             shapes = [prediction_schema(schema) for schema in (None, *schemas.values())]
             kept = [_of_schema(shape.empty_table(), "", needed) for shape in shapes]
-        table = _first_of_each(_sorted(_united(kept), _PREDICTION_ORDER), _PREDICTION_KEY)
+        table = _sorted(_united(kept), _PREDICTION_ORDER)
+        table = table if repeats else first_answers(table)
         table = _with_constant(_with_constant(table, "model", model), "namespace", namespace)
         return _arranged(table, columns, f"predictions of {model}")
 
@@ -245,6 +249,14 @@ def _sorted(table: pa.Table, order: Sequence[str]) -> pa.Table:
     """The table in that order; a table that has it already, as a day usually does, is not copied."""
     indices = pc.sort_indices(table, [(name, "ascending") for name in order]).to_numpy()
     return table if bool((indices[1:] > indices[:-1]).all()) else table.take(pa.array(indices))
+
+
+def first_answers(predictions: pa.Table) -> pa.Table:
+    """Of a request that was repeated under its id the answer that counts: the first in the order of the table.
+
+    An attempt that failed counts only where none was answered. Needs the columns `ANSWER_COLUMNS`.
+    """
+    return _first_of_each(predictions, _PREDICTION_KEY)
 
 
 def _first_of_each(table: pa.Table, key: Sequence[str]) -> pa.Table:

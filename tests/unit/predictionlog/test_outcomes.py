@@ -206,3 +206,17 @@ def test_labelled_reads_outcomes_after_the_end_of_the_predictions(tmp_path: Path
             "window_passed": True,
         }
     ]
+
+
+@pytest.mark.parametrize("named", ["first", "second"])
+def test_a_client_that_asked_twice_may_name_either_answer(tmp_path: Path, named: str) -> None:
+    """After a time-out the client holds the second identifier; the first answer is read, and the label is not lost."""
+    asked = [
+        prediction(1, id="first", request_id="r", row=0, logged_at=START),
+        prediction(1, id="second", request_id="r", row=0, logged_at=START + 5 * SECOND),
+    ]
+    sealed(tmp_path / "journals", asked, [outcome(1, unit="", prediction_id=named)])
+    log = PredictionLog(tmp_path / "log", [tmp_path / "journals"])
+    table = labelled(log, asked[0].model, RULE, instant(START + 9 * DAY), columns=["id"])
+    assert table.column("id").to_pylist() == ["first"]
+    assert table.column("label").to_pylist() == [1.0]
