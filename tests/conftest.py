@@ -12,6 +12,6 @@ settings.register_profile(
     "quick", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
-    "proof", max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "proof", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("proof" if PROOF else "quick")
