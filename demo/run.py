@@ -123,7 +123,8 @@ class Story:
         self.told.retrained_at = now
         why = self.told.because or "nothing called for it; the schedule does"
         self.teller.step(
-            "Retrain on everything that has matured", f"roadworthy train delay.py --until {now:%Y-%m-%d}"
+            "Retrain on everything that has matured",
+            f"roadworthy train examples/flights/delay.py --until {now:%Y-%m-%d}",
         )
         self.teller.say(f"why: {why}")
         trained = self.workspace.train(DELAY, until=now)
@@ -149,7 +150,8 @@ class Story:
 
     def _force(self, now: datetime) -> None:
         self.teller.step(
-            "A retraining that learned nothing", f"roadworthy train unlearned.py --until {now:%Y-%m-%d}"
+            "A retraining that learned nothing",
+            f"roadworthy train examples/flights/unlearned.py --until {now:%Y-%m-%d}",
         )
         trained = self.workspace.train(UNLEARNED, until=now)
         self.told.unlearned = trained
@@ -213,7 +215,8 @@ def serve(workspace: Workspace, teller: Teller, told: Told, server: Server) -> t
     released = workspace.release(told.first.reference, how="promote", actor=WHO, event_time=START)
     teller.say(f"{released.sentence}; the server answers at {server.url}")
     teller.step(
-        "Replay July to December through real HTTP, outcomes as flights land", "roadworthy replay delay.py"
+        "Replay July to December through real HTTP, outcomes as flights land",
+        "roadworthy replay examples/flights/delay.py",
     )
     model = load_definition(DELAY).model()
     questions = load_questions(workspace.stores.settings.tables, model, START, END)
@@ -255,7 +258,6 @@ def finish(
     teller.show(_summary(told, replayed))
     teller.say(f"whole story: {teller.seconds:.0f} s")
     _publish(teller, told, replayed, replay_seconds)
-    teller.say(f"live page: {server.url}/metrics and {server.url}/openapi.json (with --keep)")
     return [
         what
         for what, happened in {
@@ -338,7 +340,9 @@ def main() -> int:
     try:
         missing = finish(workspace, teller, told, *serve(workspace, teller, told, server), server)
         if given.keep:
-            teller.say(f"the server keeps running at {server.url}; stop it with Ctrl-C")
+            teller.say(
+                f"live: {server.url}/metrics and {server.url}/openapi.json; stop the server with Ctrl-C"
+            )
             server.wait()
     finally:
         server.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from roadworthy.cli.output import AsJson, Options, show, table
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model.", show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why; stands in the ledger.")]
-Actor = Annotated[str, typer.Option(envvar="USER", help="Who; stands in the ledger.")]
+Actor = Annotated[str, typer.Option(help="Who; stands in the ledger (the user of this session).")]
 EventTime = Annotated[
     str | None, typer.Option("--event-time", help="Virtual time of a replay; now by default.")
 ]
@@ -67,7 +68,7 @@ def release(
     promote: Annotated[bool, typer.Option("--promote", help="It becomes champion.")] = False,
     force: Annotated[str, typer.Option(help="Reason for releasing what the gate did not pass.")] = "",
     reason: Reason = "",
-    actor: Actor = "unknown",
+    actor: Actor = "",
     event_time: EventTime = None,
     as_json: AsJson = False,
 ) -> None:
@@ -81,7 +82,7 @@ def release(
         raise typer.BadParameter("say how to release it: one of --shadow, --canary 5%, --promote", context)
     done = run(
         options.stores(), reference, how="shadow" if shadow else "canary" if canary else "promote",
-        share=parse_share(canary) if canary else 0.0, force=force, reason=reason, actor=actor,
+        share=parse_share(canary) if canary else 0.0, force=force, reason=reason, actor=actor or getpass.getuser(),
         event_time=parse_instant(event_time) if event_time else None,
     )  # fmt: skip
     show(done, done.sentence, as_json=as_json)
@@ -94,7 +95,7 @@ def rollback(
         int | None, typer.Option(help="Version to return to; only the standby is loaded and checked.")
     ] = None,
     reason: Reason = "",
-    actor: Actor = "unknown",
+    actor: Actor = "",
     event_time: EventTime = None,
     as_json: AsJson = False,
 ) -> None:
@@ -104,7 +105,7 @@ def rollback(
 
     options: Options = context.obj
     at = parse_instant(event_time) if event_time else None
-    done = run(options.stores(), model, to=to, reason=reason, actor=actor, event_time=at)
+    done = run(options.stores(), model, to=to, reason=reason, actor=actor or getpass.getuser(), event_time=at)
     show(done, done.sentence, as_json=as_json)
 
 

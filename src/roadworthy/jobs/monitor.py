@@ -58,8 +58,9 @@ def monitor(stores: Stores, model: str, *, as_of: datetime | None = None) -> Mon
     """Judge every whole day before `as_of` that a version answered as champion all day, and was not judged yet.
 
     as_of    virtual time in a replay; now by default. Outcomes that arrived later do not exist yet.
-    raises   Conflict while another process judges the same day
+    raises   UnknownName for a model without versions, Conflict while another process judges the same day
     """
+    stores.versions.resolve(model)  # a mistyped name is not a model on which no day is due
     now = as_of or stores.clock.now()
     seen = _Looking(stores, model, now)
     for day in seen.due():

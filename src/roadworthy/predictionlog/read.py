@@ -148,8 +148,17 @@ class PredictionLog:
         found = []
         for path in journals_in(self.journals):
             with suppress(FileNotFoundError):  # rolled since it was listed: its manifest exists now
-                found.append((path.stem, _contents(path, path.stat().st_size)))
+                found.append((path.stem, _contents_of(path)))
         return [(name, contents) for name, contents in found if not manifest_path(self.log, name).exists()]
+
+
+def _contents_of(path: Path) -> JournalContents:
+    """What a journal holds now; one that was sealed since it was listed has another name, which the reader knows."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return read_journal(path)
+    return _contents(path, size)
 
 
 @lru_cache(maxsize=4)

@@ -303,3 +303,15 @@ def test_reading_leaves_the_log_as_it_is(log: PredictionLog) -> None:
     log.predictions("delay")
     assert len(journals_in(log.journals)) == 1
     assert not log.log.exists()
+
+
+def test_a_journal_that_is_sealed_between_listing_and_reading_is_read(
+    log: PredictionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name changes under the reader; half a day of rows would be missing, and a volume alarm would be false."""
+    journal = journal_in(log.journals[0])
+    journal.append([prediction(0), prediction(1)])
+    listed = journals_in(log.journals)
+    journal.seal()
+    monkeypatch.setattr(reading, "journals_in", lambda directories: listed)
+    assert ids(log.predictions("delay")) == ["id-0", "id-1"]
