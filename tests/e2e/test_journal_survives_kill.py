@@ -44,7 +44,9 @@ while True:
 def acknowledged_until_killed(journals: Path, worker: int, rotate_rows: int, seconds: float) -> list[str]:
     """Let a worker run for a moment under a reader, kill it, and return what it acknowledged."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(journals), str(worker), str(rotate_rows)], stdout=subprocess.PIPE
+        [sys.executable, "-c", WORKER, str(journals), str(worker), str(rotate_rows)],
+        stdout=subprocess.PIPE,
+        bufsize=0,  # a buffer would hold back bytes that `os.read` then overtakes
     )
     assert process.stdout is not None
     answers = process.stdout.read(1_000)
