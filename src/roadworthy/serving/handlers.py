@@ -17,7 +17,7 @@ from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
 from roadworthy.serving.exchange import Answer, Call, Rejected
 from roadworthy.serving.openapi import openapi
-from roadworthy.serving.outcomes import read_outcomes
+from roadworthy.serving.outcomes import declared, read_outcomes
 from roadworthy.serving.predicting import Predictor, Question
 from roadworthy.serving.table import Served, Table
 from roadworthy.serving.telemetry import Samples, Telemetry, render
@@ -95,7 +95,7 @@ class Handlers:
         table = self._ready_table()
         outcomes = read_outcomes(
             call.body,
-            models=table.models,
+            models=declared(table.models),
             namespace=table.plan.namespace,
             arrival_time=self._event_time(call),
             logged_at=micros(self._clock.now()),

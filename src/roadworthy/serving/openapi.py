@@ -58,7 +58,10 @@ _OUTCOME: Document = {
         "id": {**_TEXT, "minLength": 1},
         "model": {**_TEXT, "minLength": 1},
         "name": {**_TEXT, "minLength": 1},
-        "value": {"anyOf": [{"type": "number"}, {"type": "boolean"}]},
+        "value": {
+            "anyOf": [{"type": "number"}, {"type": "boolean"}, {"type": "null"}],
+            "description": "null withdraws what an earlier revision of the same id said",
+        },
         "event_time": _KINDS["timestamp"],
         "prediction_id": {"anyOf": [_TEXT, {"type": "null"}], "description": "either this or unit"},
         "unit": {"anyOf": [_TEXT, {"type": "null"}], "description": "either this or prediction_id"},

@@ -1,12 +1,14 @@
 """Outcomes as they arrive over HTTP: checked, all faults listed, and written to the same journal as predictions.
 
 Not here: how an outcome finds its prediction (predictionlog.outcomes). Sending the same outcome again is harmless:
-reading keeps one of each id and revision.
+of one id and revision the first that arrived is read. A correction is the same id with a higher revision, and a
+withdrawal is a correction whose value is null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,6 +20,10 @@ from roadworthy.features.columns import EARLIEST, LATEST
 from roadworthy.predictionlog.record import Outcome
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json, shown
+from roadworthy.serving.table import Served
+
+#: Model → the names its outcomes may have; no names = its versions declare none, and any is taken.
+Declared = Mapping[str, Collection[str]]
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)] | Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)]
@@ -28,14 +34,14 @@ _Revision = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One outcome as a client sends it; fields as in `predictionlog.record.Outcome`.
 
-    value        a number, or true and false for 1 and 0
+    value        a number, or true and false for 1 and 0; null withdraws what an earlier revision of the same id said
     event_time   RFC 3339 with an offset, or microseconds since 1970
     """
 
     id: _Text
     model: _Text
     name: _Text
-    value: float | bool
+    value: float | bool | None
     event_time: _Moment
     prediction_id: _Text | None = None
     unit: _Text | None = None
@@ -50,12 +56,24 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 _DECODER = msgspec.json.Decoder(_Body)
 
 
+def declared(models: Mapping[str, Served]) -> Declared:
+    """The names of the outcomes that the served versions of each model were trained to foresee."""
+    return {
+        name: {
+            str(loaded.scorer.model.outcome["name"])
+            for loaded in served.versions.values()
+            if loaded.scorer.model.outcome.get("name")
+        }
+        for name, served in models.items()
+    }
+
+
 def read_outcomes(
-    body: bytes, *, models: Collection[str], namespace: str, arrival_time: int, logged_at: int, limit: int
+    body: bytes, *, models: Declared, namespace: str, arrival_time: int, logged_at: int, limit: int
 ) -> list[Outcome]:
     """The outcomes of a request body; Rejected (400, 413, 422) with all faults, and then none is taken.
 
-    models   names of models that may have outcomes here
+    models   models that may have outcomes here, and how those may be called
     """
     try:
         sent = _DECODER.decode(body).outcomes
@@ -74,7 +92,7 @@ def read_outcomes(
             namespace=namespace,
             model=one.model,
             name=one.name,
-            value=float(one.value),
+            value=math.nan if one.value is None else float(one.value),
             prediction_id=one.prediction_id or "",
             unit=one.unit or "",
             event_time=_micros(one.event_time),
@@ -91,26 +109,32 @@ def _micros(moment: datetime | int) -> int:
     return moment if isinstance(moment, int) else micros(moment)
 
 
-def _contradictions(number: int, sent: Sent, models: Collection[str]) -> list[Fault]:
+def _contradictions(number: int, sent: Sent, models: Declared) -> list[Fault]:
     """What the types cannot say."""
+    path = f"$.outcomes[{number}]"
     faults = []
     if (sent.prediction_id is None) == (sent.unit is None):
         got = "neither" if sent.unit is None else "both"
-        faults.append(Fault(f"$.outcomes[{number}]", "either `prediction_id` or `unit`", got))
+        faults.append(Fault(path, "either `prediction_id` or `unit`", got))
     if not EARLIEST <= _micros(sent.event_time) <= LATEST:
         faults.append(
-            Fault(
-                f"$.outcomes[{number}].event_time",
-                "a time in the years 1 to 9999 UTC",
-                kind_of(sent.event_time),
-            )
+            Fault(f"{path}.event_time", "a time in the years 1 to 9999 UTC", kind_of(sent.event_time))
         )
+    if sent.value is None and sent.revision == 0:
+        wanted = "a revision above that of the outcome which null withdraws, so from 1"
+        faults.append(Fault(f"{path}.revision", wanted, "0"))
     if sent.model not in models:
         known = ", ".join(sorted(models)) or "none is served yet"
-        faults.append(
-            Fault(f"$.outcomes[{number}].model", f"a model served here ({known})", f'"{shown(sent.model)}"')
-        )
+        faults.append(Fault(f"{path}.model", f"a model served here ({known})", _quoted(sent.model)))
+    elif models[sent.model] and sent.name not in models[sent.model]:
+        names = " or ".join(map(_quoted, sorted(models[sent.model])))
+        expected = f"{names}, the declared outcome of {sent.model}"
+        faults.append(Fault(f"{path}.name", expected, _quoted(sent.name)))
     return faults
+
+
+def _quoted(name: str) -> str:
+    return f'"{shown(name)}"'
 
 
 def _explained(body: bytes, error: Exception) -> Rejected:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -9,7 +11,7 @@ import pytest
 
 from roadworthy.predictionlog.record import Outcome
 from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.outcomes import read_outcomes
+from roadworthy.serving.outcomes import declared, read_outcomes
 
 SENT = {
     "id": "o1",
@@ -25,7 +27,7 @@ def read(*sent: Any, limit: int = 10) -> list[Outcome]:
     """The outcomes of a request with these."""
     return read_outcomes(
         msgspec.json.encode({"outcomes": sent}),
-        models={"delay"},
+        models={"delay": {"late"}, "fare": set()},
         namespace="default",
         arrival_time=7,
         logged_at=8,
@@ -84,6 +86,40 @@ def test_a_number_that_the_log_cannot_hold_is_refused_before_it_is_written(chang
     with pytest.raises(Rejected) as caught:
         read({**SENT, **change})
     assert [fault.path for fault in caught.value.faults] == [f"$.outcomes[0].{name}" for name in change]
+
+
+def test_an_outcome_that_the_model_does_not_foresee_is_refused_naming_the_declared_one() -> None:
+    """A misspelt name would wait for its join for ever; a model that declares nothing takes any name."""
+    with pytest.raises(Rejected) as caught:
+        read(SENT, {**SENT, "name": "lat"})
+    assert [(fault.path, fault.expected, fault.got) for fault in caught.value.faults] == [
+        ("$.outcomes[1].name", '"late", the declared outcome of delay', '"lat"')
+    ]
+    assert caught.value.status == 422
+    assert read({**SENT, "model": "fare", "name": "sold"})[0].name == "sold"
+
+
+def test_null_withdraws_an_outcome_by_a_later_revision() -> None:
+    """JSON has no NaN; without a later revision the withdrawal would lose against what it withdraws."""
+    (withdrawn,) = read({**SENT, "value": None, "revision": 1})
+    assert math.isnan(withdrawn.value)
+    assert (withdrawn.id, withdrawn.revision) == ("o1", 1)
+    with pytest.raises(Rejected) as caught:
+        read({**SENT, "value": None})
+    assert [fault.path for fault in caught.value.faults] == ["$.outcomes[0].revision"]
+
+
+def test_the_declared_outcomes_are_those_of_all_served_versions() -> None:
+    """While a version that foresees something else is tried, facts for both are taken."""
+
+    def version(**outcome: str) -> Any:
+        return SimpleNamespace(scorer=SimpleNamespace(model=SimpleNamespace(outcome=outcome)))
+
+    models: Any = {
+        "delay": SimpleNamespace(versions={1: version(name="late"), 2: version(name="late_30")}),
+        "fare": SimpleNamespace(versions={1: version()}),
+    }
+    assert declared(models) == {"delay": {"late", "late_30"}, "fare": set()}
 
 
 def test_more_outcomes_than_the_limit_are_refused() -> None:
