@@ -1,7 +1,8 @@
 """The directory through which the processes of one node talk: where each file lies and what a worker reports.
 
-Not here: what a plan means (traffic). The supervisor writes `plan.json`, `confirmed` and `staged/`; each worker
-writes its own state, telemetry and journals. Every file but a journal is replaced whole: nobody ever reads half of one.
+Not here: what a plan means (traffic). The supervisor writes `plan.json`, `tokens.json`, `confirmed` and `staged/`;
+each worker writes its own state, telemetry and journals. Every file but a journal is replaced whole: nobody ever reads
+half of one.
 """
 
 from __future__ import annotations
@@ -92,6 +93,11 @@ class NodeDirectory:
         """Journals of the workers until they are rolled."""
         return self.root / "journals"
 
+    @property
+    def tokens(self) -> Path:
+        """Names, digests and scopes of the bearer tokens that workers accept; there only when tokens are configured."""
+        return self.root / "tokens.json"
+
     def state(self, worker: int) -> Path:
         """State of one worker."""
         return self.root / "workers" / f"{worker}.json"
@@ -144,11 +150,14 @@ class NodeDirectory:
         return 0.0
 
 
-def write_whole(path: Path, content: bytes, *, sync: bool = False) -> None:
-    """Replace a file so that readers see the old content or the new; `sync` makes it survive a power failure."""
+def write_whole(path: Path, content: bytes, *, sync: bool = False, mode: int = 0o666) -> None:
+    """Replace a file so that readers see the old content or the new; `sync` makes it survive a power failure.
+
+    mode   permissions of the file, less those that the process's umask takes away
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("wb") as file:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
             if sync:
                 file.flush()

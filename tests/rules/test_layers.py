@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "roadworthy"
 
 #: Lowest first. A package imports from lower layers and from itself, never from a sibling or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "verdict", "clock", "traffic", "settings", "node"}),
+    frozenset({"errors", "verdict", "clock", "traffic", "settings", "tokens", "node"}),
     frozenset({"stats", "database"}),
     frozenset({"features", "estimators", "data", "registry", "predictionlog"}),
     frozenset({"model", "scorer", "profiles", "charts"}),
@@ -22,11 +22,11 @@ LAYERS: tuple[frozenset[str], ...] = (
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
 #: The shared vocabulary may build on itself, in this order.
-VOCABULARY = ("errors", "verdict", "clock", "settings", "traffic", "node")
+VOCABULARY = ("errors", "verdict", "clock", "settings", "tokens", "traffic", "node")
 
 #: The data plane: all that a worker may import of Roadworthy, so that no broken monitor can stop predictions.
 DATA_PLANE = {
-    "errors", "verdict", "clock", "traffic", "settings", "node", "features", "estimators", "scorer",
+    "errors", "verdict", "clock", "traffic", "settings", "tokens", "node", "features", "estimators", "scorer",
     "registry.artifact", "predictionlog.record", "predictionlog.journal", "serving",
 }  # fmt: skip
 

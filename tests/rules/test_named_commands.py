@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from roadworthy.cli import build, look, operate
+from roadworthy.cli import build, look, operate, secure
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "roadworthy"
 
 
 def test_every_command_that_the_source_names_exists() -> None:
     """In messages, docstrings and comments: `roadworthy <command>`."""
-    commands = {command.__name__ for module in (build, look, operate) for command in module.COMMANDS}
+    commands = {command.__name__ for module in (build, look, operate, secure) for command in module.COMMANDS}
     named = {
         (path.name, word)
         for path in SOURCE.rglob("*.py")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from roadworthy.cli import build, look, operate
+from roadworthy.cli import build, look, operate, secure
 from roadworthy.cli.output import JSON, Options, error_text, usage_text
 from roadworthy.errors import Refused, RoadworthyError
 
@@ -42,7 +42,7 @@ def options(
     context.obj = Options(workspace, namespace)
 
 
-for module in (build, operate, look):
+for module in (build, operate, look, secure):
     for command in module.COMMANDS:
         app.command()(command)
 

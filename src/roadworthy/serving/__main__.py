@@ -19,7 +19,8 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
-from roadworthy.node import write_whole
+from roadworthy.node import NodeDirectory, write_whole
+from roadworthy.serving.access import read_node_tokens
 from roadworthy.serving.worker import WATCH_SECONDS, Options, Worker
 
 #: Digests of bearer tokens, separated by commas; the supervisor hands them over here.
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format=f"%(asctime)s worker {options.worker} %(levelname)s %(message)s",
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    digests = [digest for digest in os.environ.get(TOKEN_DIGESTS, "").split(",") if digest]
+    if options.tokens:
+        digests = [token.digest for token in read_node_tokens(NodeDirectory(options.node_dir).tokens)]
     worker = Worker(
         Options(
             node_dir=options.node_dir.resolve(),
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed,
             max_body_bytes=options.max_body_bytes,
             max_rows=options.max_rows,
-            token_digests=[digest for digest in os.environ.get(TOKEN_DIGESTS, "").split(",") if digest],
+            token_digests=digests,
             release=version("roadworthy"),
         )
     )
@@ -151,6 +155,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--durability", choices=("process", "disk"), default="process")
     parser.add_argument("--replay-clock", action="store_true", help="event time comes with every request")
     parser.add_argument("--seed", help="seed of prediction ids, for a replay")
+    parser.add_argument(
+        "--tokens", action="store_true", help="requests need one of the tokens in the node's tokens.json"
+    )
     parser.add_argument("--max-body-bytes", type=int, default=4 << 20)
     parser.add_argument("--max-rows", type=int, default=10_000)
     parser.add_argument(

@@ -11,12 +11,12 @@ import socket
 from collections.abc import Sequence
 
 from roadworthy.errors import NotReady, Refused
-from roadworthy.supervisor.tokens import TOKENS_FILE
+from roadworthy.tokens import TOKENS_FILE
 
 BACKLOG = 2_048
 
 
-def check_exposure(host: str, tokens: Sequence[str]) -> None:
+def check_exposure(host: str, tokens: Sequence[object]) -> None:
     """Refused when others than this machine could reach `host` and no tokens are configured."""
     if not tokens and not is_loopback(host):
         raise Refused(

@@ -7,12 +7,11 @@ an inherited socket and the node's directory.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from roadworthy.node import NodeDirectory
 
@@ -42,20 +41,13 @@ class Crew:
 
     options       command line of a worker after `--worker`
     inherited     file descriptors that workers get
-    environment   added to the environment of this process
     """
 
     def __init__(
-        self,
-        node: NodeDirectory,
-        count: int,
-        options: Sequence[str],
-        inherited: Sequence[int],
-        environment: Mapping[str, str],
+        self, node: NodeDirectory, count: int, options: Sequence[str], inherited: Sequence[int]
     ) -> None:
         self._node = node
         self._options, self._inherited = list(options), tuple(inherited)
-        self._environment = {**os.environ, **environment}
         self._places = [_Place(number) for number in range(count)]
 
     def tend(self) -> None:
@@ -70,7 +62,7 @@ class Crew:
         command = [sys.executable, "-m", "roadworthy.serving", "--worker", str(place.number), *self._options]
         place.started = time.monotonic()
         try:
-            place.process = subprocess.Popen(command, pass_fds=self._inherited, env=self._environment)  # noqa: S603  # our own module
+            place.process = subprocess.Popen(command, pass_fds=self._inherited)  # noqa: S603  # our own module
         except OSError as error:  # no memory or no process left: the workers that run must not end with it
             place.start_at = place.started + LONGEST_PAUSE_SECONDS
             logger.error(

@@ -13,8 +13,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from roadworthy.clock import SystemClock
 from roadworthy.errors import DefinitionError
@@ -29,18 +29,17 @@ from roadworthy.supervisor.lock import acquire
 from roadworthy.supervisor.repeating import Repeating, Troubles
 from roadworthy.supervisor.rolling import Roller
 from roadworthy.supervisor.staging import Stager
-from roadworthy.supervisor.tokens import configured_tokens
+from roadworthy.supervisor.tokens import TokenFollower
+from roadworthy.tokens import configured_file, read_tokens
 
 POLL_SECONDS = 0.2
 REPORT_SECONDS = 0.1
 ROLL_SECONDS = 1.0
 TEND_SECONDS = 0.1
+TOKENS_SECONDS = 1.0
 
 #: How long a supervisor waits for the workers of one that died to drain.
 LOCK_SECONDS = 35.0
-
-#: Handed to the workers; the same name stands in `roadworthy.serving`.
-TOKEN_DIGESTS = "ROADWORTHY_TOKEN_DIGESTS"  # noqa: S105  # the name of a variable, not a secret
 
 #: A node's name becomes a directory and the beginning of its journals' names.
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -53,7 +52,7 @@ class _Options:
     workers: int
     replay_clock: bool
     durability: Durability
-    tokens: tuple[str, ...]
+    tokens_file: Path | None
     seed: str | None
 
 
@@ -64,16 +63,14 @@ def run(
     workers: int = 2,
     replay_clock: bool = False,
     durability: Durability = "process",
-    tokens: Sequence[str] | None = None,
     *,
     node: str | None = None,
     seed: str | None = None,
 ) -> int:
-    """Serve until SIGTERM or SIGINT, then drain; returns the exit status.
+    """Serve until SIGTERM or SIGINT, then drain; returns the exit status. Tokens: see ROADWORTHY_TOKENS_FILE.
 
     port           0 takes a free one; the address stands in the file `address` of the node's directory
     replay_clock   every request brings its event time
-    tokens         SHA-256 digests of bearer tokens; None reads the file that ROADWORTHY_TOKENS_FILE names
     node           name of this node, by default that of the machine; it names a directory that outlives the process
     seed           makes prediction ids of a replay repeatable
 
@@ -90,14 +87,14 @@ def run(
         raise DefinitionError(
             f"{name!r} cannot name a node: use at most 64 letters, digits, '.', '_' and '-', a letter or digit first"
         )
-    digests = configured_tokens() if tokens is None else tuple(tokens)
-    check_exposure(host, digests)
+    tokens_file = configured_file()
+    check_exposure(host, () if tokens_file is None else read_tokens(tokens_file))
     directory = NodeDirectory(settings.nodes / name)
     directory.create()
     lock = acquire(directory.lock, LOCK_SECONDS)
     try:
         with bind(host, port) as listening:
-            options = _Options(workers, replay_clock, durability, digests, seed)
+            options = _Options(workers, replay_clock, durability, tokens_file, seed)
             return _Supervisor(settings, directory, listening, lock, options).serve()
     finally:
         os.close(lock)
@@ -128,7 +125,15 @@ class _Supervisor:
             Repeating("heartbeat", reporter.report, REPORT_SECONDS, self._troubles),
             Repeating("prediction log", self._roller.roll, ROLL_SECONDS, self._troubles),
         ]
+        self._follow_tokens(options.tokens_file)
         self._stopped = threading.Event()
+
+    def _follow_tokens(self, file: Path | None) -> None:
+        self._node.tokens.unlink(missing_ok=True)
+        if file is not None:
+            tokens = TokenFollower(file, self._node)
+            tokens.follow()
+            self._tasks.append(Repeating("tokens", tokens.follow, TOKENS_SECONDS, self._troubles))
 
     def _make_crew(self, lock: int, options: _Options) -> Crew:
         arguments = ["--node-dir", str(self._node.root), "--fd", str(self._listening.fileno())]
@@ -137,10 +142,10 @@ class _Supervisor:
             arguments.append("--replay-clock")
         if options.seed is not None:
             arguments += ["--seed", options.seed]
+        if options.tokens_file is not None:
+            arguments.append("--tokens")
         inherited = [self._listening.fileno(), self._workers_end, lock]
-        return Crew(
-            self._node, options.workers, arguments, inherited, {TOKEN_DIGESTS: ",".join(options.tokens)}
-        )
+        return Crew(self._node, options.workers, arguments, inherited)
 
     def serve(self) -> int:
         """Work until told to stop; then drain."""

@@ -1,47 +1,46 @@
-"""The file of bearer tokens: names and SHA-256 digests, never the tokens themselves.
+"""Keeps the tokens that workers know as the operator's file has them, without a restart.
 
-Not here: comparing a request's token (the workers do, in constant time).
+Not here: the form of the file (roadworthy.tokens) and comparing a request's token (the workers do, in constant time).
 """
 
 from __future__ import annotations
 
-import os
-import re
+import logging
 from pathlib import Path
 
-from roadworthy.errors import DefinitionError
+import msgspec
 
-TOKENS_FILE = "ROADWORTHY_TOKENS_FILE"
+from roadworthy.node import NodeDirectory, write_whole
+from roadworthy.tokens import Token, read_tokens
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+logger = logging.getLogger("roadworthy.supervisor")
 
 
-def read_tokens(path: Path) -> tuple[str, ...]:
-    """Digests of the tokens in a file with one `name digest` a line; `#` begins a comment.
+class TokenFollower:
+    """Copies the digests of a tokens file into the node's directory, where the workers of the node look for them.
 
-    A digest is what `printf %s "$TOKEN" | sha256sum` says.
-    raises   DefinitionError naming file and line; no message ever shows what the line holds
+    The copy is what lets a worker start while the operator's file is half edited. A file that cannot be read or
+    understood changes nothing: the tokens before go on working until it is mended.
     """
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"the tokens file {path} cannot be read: {error}") from error
-    digests = []
-    for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split()
-        if not words:
-            continue
-        if len(words) != 2 or not _DIGEST.fullmatch(words[1]):
-            raise DefinitionError(
-                f"{path}, line {number}: expected a name and 64 lower-case hexadecimal digits (SHA-256 of the token)"
-            )
-        digests.append(words[1])
-    if not digests:
-        raise DefinitionError(f"the tokens file {path} names no token: add one, or do not set {TOKENS_FILE}")
-    return tuple(digests)
+
+    def __init__(self, path: Path, node: NodeDirectory) -> None:
+        self._path, self._node = path, node
+        self._tokens: tuple[Token, ...] = ()
+
+    def follow(self) -> None:
+        """Look once. A whole file is read each time: a stamp could miss the second of two quick changes.
+
+        raises   DefinitionError naming file and line when the file is broken; said once by whoever repeats this
+        """
+        tokens = read_tokens(self._path)
+        if tokens == self._tokens:
+            return
+        write_tokens(self._node, tokens)
+        names = ", ".join(f"{token.name} ({', '.join(token.scopes)})" for token in tokens)
+        logger.info("tokens are %s: %s", "changed" if self._tokens else "read", names)
+        self._tokens = tokens
 
 
-def configured_tokens() -> tuple[str, ...]:
-    """Digests from the file that ROADWORTHY_TOKENS_FILE names; none when it is not set."""
-    named = os.environ.get(TOKENS_FILE, "")
-    return read_tokens(Path(named)) if named else ()
+def write_tokens(node: NodeDirectory, tokens: tuple[Token, ...]) -> None:
+    """Put digests where the workers of a node find them, for its owner's eyes alone."""
+    write_whole(node.tokens, msgspec.json.encode(tokens), mode=0o600)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 
+import msgspec
 import pytest
 
+from roadworthy.errors import DefinitionError
+from roadworthy.node import write_whole
 from roadworthy.serving.access import Guard
 from roadworthy.serving.exchange import Rejected
+from roadworthy.tokens import SCOPES, Token, TokenScope
 
 DIGESTS = [hashlib.sha256(token).hexdigest() for token in (b"first", b"second")]
 
@@ -24,3 +30,83 @@ def test_anything_else_is_refused_without_saying_why(header: bytes | None) -> No
     with pytest.raises(Rejected) as caught:
         Guard(DIGESTS).check(header)
     assert (caught.value.status, caught.value.headers) == (401, ((b"www-authenticate", b"Bearer"),))
+
+
+@pytest.mark.parametrize("held", SCOPES)
+@pytest.mark.parametrize("wanted", SCOPES)
+def test_a_token_may_do_what_its_scopes_say_and_nothing_else(held: TokenScope, wanted: TokenScope) -> None:
+    """403, naming the scope that is wanted: the caller is known, so it may be told."""
+    guard = Guard([Token("a", DIGESTS[0], (held,)), Token("b", DIGESTS[1])])
+    guard.check(b"Bearer second", wanted)
+    if held == wanted:
+        guard.check(b"Bearer first", wanted)
+        return
+    with pytest.raises(Rejected, match=f"scope `{wanted}`; yours has: {held}") as caught:
+        guard.check(b"Bearer first", wanted)
+    assert caught.value.status == 403
+    assert caught.value.headers == (
+        (b"www-authenticate", f'Bearer error="insufficient_scope", scope="{wanted}"'.encode()),
+    )
+
+
+def test_an_unknown_token_is_not_told_which_scope_is_missing() -> None:
+    """401, whatever was asked."""
+    with pytest.raises(Rejected) as caught:
+        Guard([Token("a", DIGESTS[0], ("predict",))]).check(b"Bearer third", "operate")
+    assert caught.value.status == 401
+
+
+def test_a_file_of_tokens_that_is_gone_or_empty_opens_no_door(tmp_path: Path) -> None:
+    """At the start it is refused; later the tokens before stay, and one sentence says why."""
+    file = tmp_path / "tokens.json"
+    with pytest.raises(DefinitionError, match=r"tokens\.json cannot be read"):
+        Guard.following(file)
+    file.write_bytes(b"[]")
+    with pytest.raises(DefinitionError, match="names no token"):
+        Guard.following(file)
+    file.write_bytes(msgspec.json.encode([Token("a", DIGESTS[0])]))
+    guard = Guard.following(file)
+    for content in (b"[]", b"{", None):
+        if content is None:
+            file.unlink()
+        else:
+            write_whole(file, content)
+        guard.refresh()
+        guard.check(b"Bearer first")
+        with pytest.raises(Rejected):
+            guard.check(None)
+
+
+def test_a_broken_file_is_complained_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A look every second does not fill the log."""
+    file = tmp_path / "tokens.json"
+    file.write_bytes(msgspec.json.encode([Token("a", DIGESTS[0])]))
+    guard = Guard.following(file)
+    write_whole(file, b"{")
+    for _ in range(3):
+        guard.refresh()
+    assert len(caplog.records) == 1
+    write_whole(file, msgspec.json.encode([Token("b", DIGESTS[1])]))
+    guard.refresh()
+    guard.check(b"Bearer second")
+
+
+def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
+    """The look costs a stat: with content it could not parse but an unchanged stamp, nothing happens."""
+    file = tmp_path / "tokens.json"
+    file.write_bytes(msgspec.json.encode([Token("a", DIGESTS[0])]))
+    guard = Guard.following(file)
+    stamp = file.stat()
+    with file.open("r+b") as opened:
+        opened.write(b"!")
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    file.chmod(0)
+    guard.refresh()
+    guard.check(b"Bearer first")
+
+
+def test_without_tokens_everybody_may_do_everything() -> None:
+    """The default on loopback."""
+    guard = Guard.following(None)
+    guard.refresh()
+    guard.check(None, "operate")

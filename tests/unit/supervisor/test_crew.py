@@ -22,7 +22,7 @@ def test_a_machine_without_room_for_another_process_keeps_its_node(
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    crew = Crew(NodeDirectory(tmp_path), 2, [], [], {})
+    crew = Crew(NodeDirectory(tmp_path), 2, [], [])
     crew.tend()
     crew.tend()
     assert crew.processes == {}

@@ -1,4 +1,4 @@
-"""The file of tokens."""
+"""How a changed file of tokens reaches the workers."""
 
 from __future__ import annotations
 
@@ -8,46 +8,77 @@ from pathlib import Path
 import pytest
 
 from roadworthy.errors import DefinitionError
-from roadworthy.supervisor.tokens import configured_tokens, read_tokens
-
-DIGEST = hashlib.sha256(b"secret").hexdigest()
-
-
-def test_names_comments_and_empty_lines_are_read(tmp_path: Path) -> None:
-    """One `name digest` a line."""
-    path = tmp_path / "tokens"
-    path.write_text(f"# ours\n\nbooking {DIGEST}  # since May\n")
-    assert read_tokens(path) == (DIGEST,)
+from roadworthy.node import NodeDirectory
+from roadworthy.serving.access import Guard
+from roadworthy.serving.exchange import Rejected
+from roadworthy.supervisor.tokens import TokenFollower
 
 
-@pytest.mark.parametrize("text", ["booking secret\n", f"{DIGEST}\n", f"a b {DIGEST}\n"])
-def test_a_line_that_is_wrong_is_named_by_number_and_never_shown(text: str, tmp_path: Path) -> None:
-    """A token put there by mistake does not reach a log."""
-    path = tmp_path / "tokens"
-    path.write_text(text)
-    with pytest.raises(DefinitionError, match="line 1") as caught:
-        read_tokens(path)
-    assert "secret" not in str(caught.value)
-    assert DIGEST not in str(caught.value)
+def _line(name: str, token: str) -> str:
+    return f"{name} {hashlib.sha256(token.encode()).hexdigest()}\n"
 
 
-def test_a_file_without_tokens_or_no_file_is_refused(tmp_path: Path) -> None:
-    """Whoever names a file wants tokens: an empty one must not open the door."""
-    path = tmp_path / "tokens"
-    with pytest.raises(DefinitionError, match="cannot be read"):
-        read_tokens(path)
-    path.write_text("# none\n")
-    with pytest.raises(DefinitionError, match="names no token"):
-        read_tokens(path)
+@pytest.fixture
+def node(tmp_path: Path) -> NodeDirectory:
+    """A node's directory."""
+    made = NodeDirectory(tmp_path / "n")
+    made.create()
+    return made
 
 
-def test_no_tokens_are_configured_without_the_variable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_tokens_rotate_without_a_restart(node: NodeDirectory, tmp_path: Path) -> None:
+    """Old and new beside each other, then the new one alone: each step is known at the workers' next look."""
+    file = tmp_path / "tokens"
+    file.write_text(_line("old", "first"))
+    follower = TokenFollower(file, node)
+    follower.follow()
+    guard = Guard.following(node.tokens)
+    guard.check(b"Bearer first")
+    file.write_text(_line("old", "first") + _line("new", "second"))
+    follower.follow()
+    guard.refresh()
+    guard.check(b"Bearer first")
+    guard.check(b"Bearer second")
+    file.write_text(_line("new", "second"))
+    follower.follow()
+    guard.refresh()
+    guard.check(b"Bearer second")
+    with pytest.raises(Rejected, match="known token"):
+        guard.check(b"Bearer first")
+
+
+@pytest.mark.parametrize("broken", ["new nonsense\n", "", None])
+def test_a_broken_new_file_keeps_the_old_tokens_and_is_said(
+    broken: str | None, node: NodeDirectory, tmp_path: Path
 ) -> None:
-    """ROADWORTHY_TOKENS_FILE alone decides."""
-    monkeypatch.delenv("ROADWORTHY_TOKENS_FILE", raising=False)
-    assert configured_tokens() == ()
-    path = tmp_path / "tokens"
-    path.write_text(f"booking {DIGEST}\n")
-    monkeypatch.setenv("ROADWORTHY_TOKENS_FILE", str(path))
-    assert configured_tokens() == (DIGEST,)
+    """A slip of an editor locks nobody out and lets nobody in."""
+    file = tmp_path / "tokens"
+    file.write_text(_line("old", "first"))
+    follower = TokenFollower(file, node)
+    follower.follow()
+    guard = Guard.following(node.tokens)
+    if broken is None:
+        file.unlink()
+    else:
+        file.write_text(broken)
+    with pytest.raises(DefinitionError, match=str(file)):
+        follower.follow()
+    guard.refresh()
+    guard.check(b"Bearer first")
+    with pytest.raises(Rejected):
+        guard.check(None)
+    file.write_text(_line("new", "second"))
+    follower.follow()
+    guard.refresh()
+    guard.check(b"Bearer second")
+
+
+def test_what_workers_read_is_for_their_owner_alone(node: NodeDirectory, tmp_path: Path) -> None:
+    """Mode 0600, also when it is replaced, and no token's text in it."""
+    file = tmp_path / "tokens"
+    follower = TokenFollower(file, node)
+    for name in ("first", "second"):
+        file.write_text(_line("old", name))
+        follower.follow()
+        assert node.tokens.stat().st_mode & 0o777 == 0o600
+        assert name.encode() not in node.tokens.read_bytes()

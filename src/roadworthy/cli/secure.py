@@ -1,0 +1,39 @@
+"""Commands that decide who may ask: token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roadworthy.cli.output import AsJson, show
+from roadworthy.errors import DefinitionError
+from roadworthy.tokens import SCOPES, TOKENS_FILE, TokenScope, add_token, configured_file
+
+
+def token(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Who gets it, such as booking-service.", show_default=False)],
+    scope: Annotated[
+        list[str], typer.Option(help="predict, outcome, read or operate; may be given several times.")
+    ],
+    file: Annotated[
+        Path | None, typer.Option(help="File of digests that serve reads (ROADWORTHY_TOKENS_FILE).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a bearer token: print it once, keep only its digest. Nodes that serve know it within two seconds."""
+    wrong = [one for one in scope if one not in SCOPES]
+    if wrong:
+        raise typer.BadParameter(f"scope {wrong[0]!r} is not known: choose from {', '.join(SCOPES)}", context)
+    path = file or configured_file()
+    if path is None:
+        raise DefinitionError(f"no file of tokens is named: set {TOKENS_FILE}, or give --file PATH")
+    scopes: list[TokenScope] = [one for one in SCOPES if one in scope]
+    secret = add_token(path, name, scopes)
+    made = {"name": name, "token": secret, "scopes": scopes, "file": str(path)}
+    show(made, secret, as_json=as_json)
+
+
+COMMANDS = (token,)
