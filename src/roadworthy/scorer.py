@@ -21,6 +21,7 @@ from roadworthy.estimators.protocol import Predictor
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.fitted import FittedFeatures
 from roadworthy.features.functions import load_snapshot
+from roadworthy.features.plain import FEW_ROWS, Plain, batch_of
 from roadworthy.features.schema import InputSchema
 from roadworthy.predictionlog.record import LogField, LogSchema
 from roadworthy.registry.artifact import (
@@ -117,6 +118,7 @@ class Scorer:
     ) -> None:
         self.model, self.features, self.predictor, self.goldens = model, features, predictor, tuple(goldens)
         self.schema = msgspec.convert(model.input_schema, InputSchema)
+        self._kinds = {field.name: field.kind for field in self.schema.fields}
         names = tuple(column.name for column in features.columns)
         if names != model.columns or len(names) != predictor.width:
             raise CorruptArtifact(
@@ -158,6 +160,14 @@ class Scorer:
     def score(self, batch: Batch) -> Scored:
         """Encode and predict; row i of the result depends on row i of the batch only."""
         encoded = self.features.encode(batch)
+        return Scored(encoded, self.predictor.predict(encoded))
+
+    def score_rows(self, rows: Sequence[Sequence[Any]]) -> Scored:
+        """`score` of checked rows, each with one plain value for every field of `schema` in its order; the same bits."""
+        if len(rows) > FEW_ROWS:
+            return self.score(batch_of(rows, self.schema))
+        columns = dict(zip(self._kinds, zip(*rows, strict=True), strict=False))
+        encoded = self.features.encode_few(Plain(columns, self._kinds, len(rows)))
         return Scored(encoded, self.predictor.predict(encoded))
 
     def replay(self, requests: Mapping[str, Mapping[str, Any]]) -> list[Golden]:

@@ -27,6 +27,7 @@ from roadworthy.features.declare import (
     weekday,
 )
 from roadworthy.features.fitted import FittedFeatures
+from roadworthy.features.plain import Plain, batch_of
 from roadworthy.features.schema import Field, InputSchema, row_type
 
 SCHEMA = InputSchema(
@@ -120,6 +121,22 @@ def test_a_batch_is_encoded_as_each_of_its_rows(
     for name, states in fitted.states(batch).items():
         assert states.tolist() == [fitted.states(single)[name][0] for single in singles] * repeats
     assert fitted.clean(batch).rows() == [fitted.clean(single).rows()[0] for single in singles] * repeats
+
+
+@given(st.lists(rows, max_size=8), st.lists(rows, max_size=10))
+def test_plain_rows_are_encoded_as_their_batch(
+    training: list[dict[str, Any]], asked: list[dict[str, Any]]
+) -> None:
+    """The path of requests and the path of tables agree to the last bit, and so do checked rows as a batch."""
+    fitted = fitted_on(training)
+    schema = fitted.schema
+    batch = Batch.from_rows(asked, schema)
+    plain = [tuple(row.values()) for row in batch.rows(schema)]
+    kinds = {field.name: field.kind for field in schema.fields}
+    columns = dict(zip(kinds, zip(*plain, strict=True), strict=False)) or dict.fromkeys(kinds, ())
+    matrix = fitted.encode(batch)
+    assert same_bits(fitted.encode_few(Plain(columns, kinds, len(plain))), matrix)
+    assert same_bits(fitted.encode(batch_of(plain, schema)), matrix)
 
 
 @given(st.lists(rows, min_size=1, max_size=30), st.randoms())

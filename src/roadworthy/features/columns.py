@@ -27,9 +27,6 @@ Indices: TypeAlias = npt.NDArray[np.integer]
 #: A missing timestamp.
 NO_TIME = int(np.iinfo(np.int64).min)
 
-#: Up to this many rows a Python loop is quicker than NumPy calls; both ways give the same bits.
-FEW_ROWS = 64
-
 #: Timestamps lie in [EARLIEST, LATEST]: within a day of what a datetime can hold, so every time zone can show them.
 EARLIEST = micros(datetime(1, 1, 2, tzinfo=UTC))
 LATEST = micros(datetime(9999, 12, 30, tzinfo=UTC))

@@ -5,7 +5,9 @@ Not here: how they were learned (see `fitting`). The same object encodes a train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -28,6 +30,7 @@ from roadworthy.features.declarations import (
 )
 from roadworthy.features.functions import resolve
 from roadworthy.features.numeric import CustomEncoder, NumberEncoder, RatioEncoder, TimePartEncoder
+from roadworthy.features.plain import Plain
 from roadworthy.features.reading import Reading
 from roadworthy.features.schema import InputSchema
 from roadworthy.features.textual import CategoriesEncoder, CategoryEncoder, CrossEncoder
@@ -75,6 +78,10 @@ class Encoder(Protocol):
         """Fill the feature's columns of a matrix of shape (n, width)."""
         ...
 
+    def few(self, plain: Plain) -> list[Sequence[float]]:
+        """What `write` would fill them with for a few plain rows, column by column."""
+        ...
+
     def states(self, reading: Reading) -> npt.NDArray[np.int8]:
         """0 present, 1 missing, 2 unknown; shape (n,)."""
         ...
@@ -110,6 +117,7 @@ class FittedFeatures:
         self.columns = tuple(columns)
         self.width = len(columns)
         self._needed = frozenset(self.schema.names())
+        self._few = [encoder.few for encoder in self._encoders.values()]
 
     @property
     def vocabularies(self) -> Mapping[str, Vocabulary]:
@@ -124,6 +132,15 @@ class FittedFeatures:
             for encoder in self._encoders.values():
                 encoder.write(reading, matrix)
         return matrix
+
+    def encode_few(self, plain: Plain) -> Floats:
+        """The matrix that `encode` makes of the same rows, bit for bit, without a NumPy call for every feature."""
+        columns: list[Sequence[float]] = []
+        for encoder in self._few:
+            columns += encoder(plain)
+        # packing is twice as quick as `np.array` of lists
+        numbers = struct.pack(f"{self.width * plain.n}d", *chain.from_iterable(columns))
+        return np.frombuffer(numbers).reshape(self.width, plain.n).T.copy()
 
     def states(self, batch: Batch) -> dict[str, npt.NDArray[np.int8]]:
         """For every feature and row: 0 present, 1 missing, 2 unknown to the vocabulary; shape (n,) each."""

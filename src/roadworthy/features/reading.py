@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roadworthy.errors import DefinitionError
-from roadworthy.features.columns import FEW_ROWS, NO_TIME, Column, Floats, Lists, Strings, Times, missing_rows
+from roadworthy.features.columns import NO_TIME, Column, Floats, Lists, Strings, Times, missing_rows
 from roadworthy.features.localtime import local_micros
 
 Mask = npt.NDArray[np.bool_]
@@ -84,7 +84,7 @@ class Reading:
         found = self._local.get(key)
         if found is None:
             times = self.times(name)
-            if NO_TIME in times.tolist() if self.n <= FEW_ROWS else times.min() == NO_TIME:
+            if self.n and times.min() == NO_TIME:
                 absent = times == NO_TIME
                 found = local_micros(np.where(absent, 0, times), zone), absent
             else:

@@ -5,17 +5,18 @@ Not here: the vocabulary itself (see `vocabulary`). Work on text is done once pe
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from roadworthy.features.columns import FEW_ROWS, Column, Floats, Lists, Strings
+from roadworthy.features.columns import Column, Floats, Lists, Strings
 from roadworthy.features.declarations import Categories, Category
 from roadworthy.features.distinct import distinct
+from roadworthy.features.plain import Plain
 from roadworthy.features.reading import Reading
-from roadworthy.features.vocabulary import MISSING, UNKNOWN, Clean, Vocabulary
+from roadworthy.features.vocabulary import MISSING, UNKNOWN, Clean, Lookup, Vocabulary
 
 SEPARATOR = "\x1f"
 
@@ -50,6 +51,18 @@ class CategoryEncoder:
             numbers[numbers == UNKNOWN] = MISSING
         matrix[:, self._at] = numbers[strings.codes]
 
+    def few(self, plain: Plain) -> list[Sequence[float]]:
+        """The feature's column for a few rows."""
+        texts = plain.columns[self._column]
+        clean = self._clean
+        if clean is not None:
+            texts = [None if text is None else clean(text) for text in texts]
+        return [list(map(self._lookup.__getitem__, texts))]
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        return self._vocabulary.lookup(MISSING if self._merge else UNKNOWN)
+
     def states(self, reading: Reading) -> States:
         """0 present, 1 missing, 2 unknown, whatever they are encoded as."""
         strings = reading.strings(self._column)
@@ -73,19 +86,26 @@ class CrossEncoder:
         """Fill the feature's column."""
         matrix[:, self._at] = self._numbers(reading)
 
+    def few(self, plain: Plain) -> list[Sequence[float]]:
+        """The feature's column for a few rows."""
+        rows = zip(*(plain.columns[name] for name in self._columns), strict=True)
+        lookup = self._lookup
+        return [[lookup[None if None in row else SEPARATOR.join(row)] for row in rows]]
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        return self._vocabulary.lookup()
+
     def states(self, reading: Reading) -> States:
         """0 present, 1 missing: a part is, 2 unknown: the tuple is, though each part may be known."""
         return state_of(self._numbers(reading))
 
-    def cleaned(self, reading: Reading) -> Column:
+    def cleaned(self, reading: Reading) -> Strings:
         """The tuple as it is looked up, joined by the unit separator."""
         return crossed([reading.strings(name) for name in self._columns])
 
     def _numbers(self, reading: Reading) -> npt.NDArray[np.int32]:
-        parts = [reading.strings(name) for name in self._columns]
-        if reading.n <= FEW_ROWS:
-            return self._vocabulary.numbers_of(_joined_rows(parts))
-        strings = crossed(parts)
+        strings = self.cleaned(reading)
         numbers: npt.NDArray[np.int32] = self._vocabulary.numbers(strings.uniques)[strings.codes]
         return numbers
 
@@ -116,6 +136,20 @@ class CategoriesEncoder:
             last = min(first + _CHUNK_ROWS, reading.n)
             matrix[first:last, columns] = table[self._codes(lists, first, last)]
 
+    def few(self, plain: Plain) -> list[Sequence[float]]:
+        """The feature's columns for a few rows."""
+        length, find, clean = len(self._steps), self._lookup.__getitem__, self._clean
+        padding = [float(MISSING)] * length
+        rows = []
+        for texts in plain.columns[self._column]:
+            found = texts[:length] if clean is None else [clean(text) for text in texts[:length]]
+            rows.append([*map(find, found), *padding[len(found) :]])
+        return list(zip(*rows, strict=True))
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        return self._vocabulary.lookup()
+
     def states(self, reading: Reading) -> States:
         """0 present, an empty list included; 2 unknown: any of the texts that are encoded is."""
         lists = reading.lists(self._column)
@@ -133,8 +167,6 @@ class CategoriesEncoder:
 
     def _codes(self, lists: Lists, first: int, last: int) -> npt.NDArray[np.int32]:
         """Codes of the encoded texts of rows `first` to `last`, -1 for padding; shape (last - first, length)."""
-        if last - first <= FEW_ROWS:
-            return self._codes_of_few(lists, first, last)
         positions = lists.offsets[first:last, np.newaxis] + self._steps
         beyond = positions >= lists.offsets[first + 1 : last + 1, np.newaxis]
         if len(lists.values.codes) == 0:
@@ -142,15 +174,6 @@ class CategoriesEncoder:
         codes = lists.values.codes.take(positions, mode="clip")
         codes[beyond] = -1
         return codes
-
-    def _codes_of_few(self, lists: Lists, first: int, last: int) -> npt.NDArray[np.int32]:
-        length = len(self._steps)
-        bounds = lists.offsets[first : last + 1].tolist()
-        rows = []
-        for start, end in itertools.pairwise(bounds):
-            codes = lists.values.codes[start : min(end, start + length)].tolist()
-            rows.append(codes + [-1] * (length - len(codes)))
-        return np.array(rows, dtype=np.int32)
 
 
 def state_of(numbers: npt.NDArray[np.int32]) -> States:
@@ -167,17 +190,10 @@ def crossed(parts: Sequence[Strings]) -> Strings:
     >>> crossed([Strings.of(["JFK", None]), Strings.of(["SEA", "SEA"])]).texts() == ["JFK\\x1fSEA", None]
     True
     """
-    if len(parts[0].codes) <= FEW_ROWS:
-        return Strings.of(_joined_rows(parts))
     together = parts[0]
     for part in parts[1:]:
         together = _pair(together, part)
     return together
-
-
-def _joined_rows(parts: Sequence[Strings]) -> list[str | None]:
-    rows = zip(*(part.texts() for part in parts), strict=True)
-    return [None if None in row else SEPARATOR.join(row) for row in rows]
 
 
 def _pair(left: Strings, right: Strings) -> Strings:

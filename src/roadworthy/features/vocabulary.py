@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,22 @@ UNKNOWN = 1
 RESERVED = 2
 
 Clean = Callable[[str], str | None]
+
+
+class Lookup(dict[str | None, float]):
+    """Text → its number as a float, for a few plain values; None is missing, and what is not there is `other`.
+
+    >>> lookup = Lookup({None: 0.0, "UA": 2.0}, 1.0)
+    >>> lookup["UA"], lookup[None], lookup["XX"]
+    (2.0, 0.0, 1.0)
+    """
+
+    def __init__(self, numbers: Mapping[str | None, float], other: float) -> None:
+        super().__init__(numbers)
+        self.other = other
+
+    def __missing__(self, text: str | None) -> float:
+        return self.other
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +69,10 @@ class Vocabulary:
         numbers.append(MISSING)
         return np.array(numbers, dtype=np.int32)
 
-    def numbers_of(self, texts: Sequence[str | None]) -> npt.NDArray[np.int32]:
-        """The number of each text, row by row; None is missing."""
-        find = self._index.get
-        return np.array([MISSING if text is None else find(text, UNKNOWN) for text in texts], dtype=np.int32)
+    def lookup(self, unknown: int = UNKNOWN) -> Lookup:
+        """The vocabulary for plain values; `unknown` is the number of a text that it does not have."""
+        numbers: dict[str | None, float] = {text: float(number) for text, number in self._index.items()}
+        return Lookup({None: float(MISSING), **numbers}, float(unknown))
 
 
 def learn(texts: Strings, *, min_count: int = 1, max_size: int | None = None) -> Vocabulary:

@@ -35,4 +35,4 @@ def test_numbers_start_at_two_and_end_with_missing() -> None:
     assert vocabulary.size == 4
     assert vocabulary.numbers(["B6", "XX", "UA"]).tolist() == [3, 1, 2, 0]
     assert vocabulary.numbers(["ua", ""], lambda text: text.upper() or None).tolist() == [2, 0, 0]
-    assert vocabulary.numbers_of(["B6", None, "XX"]).tolist() == [3, 0, 1]
+    assert [vocabulary.lookup()[text] for text in ("B6", None, "XX")] == [3, 0, 1]
