@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "roadworthy"
 #: Lowest first. A package imports from lower layers and from itself, never from a sibling or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "verdict", "clock", "traffic", "settings", "tokens", "node"}),
-    frozenset({"stats", "database"}),
+    frozenset({"stats", "database", "client"}),
     frozenset({"features", "estimators", "data", "registry", "predictionlog"}),
     frozenset({"model", "scorer", "profiles", "charts"}),
     frozenset({"training", "gate", "monitoring", "experiments", "release", "incidents"}),
