@@ -1,0 +1,90 @@
+"""The Python client against real workers, one of which dies and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processes import ROW, Starter, Version, plan_of, wait_until
+from roadworthy.client import Client, Delivery
+from roadworthy.errors import SchemaError, UnknownName
+from roadworthy.node import NodeDirectory
+from roadworthy.predictionlog.read import PredictionLog
+from roadworthy.traffic import Route
+
+FACT = {"model": "delay", "name": "late", "value": True, "event_time": "2013-07-01T10:00:00Z"}
+
+
+@pytest.fixture
+def node(tmp_path: Path, versions: list[Version]) -> NodeDirectory:
+    """A node directory with version 1 as champion."""
+    made = NodeDirectory(tmp_path / "n")
+    made.create()
+    made.write_plan(plan_of(1, Route(champion=1), versions[0]))
+    return made
+
+
+def log_of(node: NodeDirectory) -> PredictionLog:
+    """What readers of the log see, nothing of it rolled yet."""
+    return PredictionLog(node.root.parent / "log", [node.journals])
+
+
+def test_a_worker_that_dies_and_comes_back_costs_no_answer_and_doubles_none(
+    node: NodeDirectory, start: Starter
+) -> None:
+    """Killed under load and started again: every call is answered, and read from the log exactly once."""
+    worker = start.worker(node)
+    wait_until(worker.ready, "readiness")
+    url, calls = f"http://127.0.0.1:{worker.port}", 400
+    done: Counter[str] = Counter()
+
+    def ask(number: int) -> tuple[str, list[str]]:
+        answered = client.predict("delay", [{**ROW, "flight": f"UA{number}"}] * 2)
+        client.outcomes([{**FACT, "id": f"o{number}", "prediction_id": answered.ids[0]}])
+        done["calls"] += 1
+        return answered.request_id, answered.ids
+
+    with Client(url, timeout=40) as client, ThreadPoolExecutor(8) as pool:
+        answers = pool.map(ask, range(calls))
+        wait_until(lambda: done["calls"] > 50, "fifty answers")
+        worker.process.kill()
+        worker.process.wait()
+        before = done["calls"]
+        time.sleep(0.3)
+        again = start.worker(node, "--port", str(worker.port))
+        answered = list(answers)
+        told = client.close(20)
+    assert before < calls
+    assert again.ready()
+    assert told == Delivery(sent=calls)
+    found = log_of(node).predictions("delay").to_pylist()
+    assert Counter((row["request_id"], row["row"]) for row in found) == {
+        (request_id, row): 1 for request_id, _ in answered for row in (0, 1)
+    }
+    outcomes = log_of(node).outcomes("delay").to_pylist()
+    assert Counter(row["id"] for row in outcomes) == {f"o{number}": 1 for number in range(calls)}
+
+
+def test_answers_and_refusals_come_as_values_and_errors(node: NodeDirectory, start: Starter) -> None:
+    """What a user of the client sees of a real server."""
+    worker = start.worker(node)
+    with Client(f"http://127.0.0.1:{worker.port}", timeout=20) as client:
+        wait_until(client.ready, "readiness")
+        by_row = client.predict("delay", [ROW, {**ROW, "wind": float("nan")}], request_id="mine")
+        columns: dict[str, Any] = {name: [value] for name, value in ROW.items()}
+        assert client.predict("delay", columns=columns).outputs == by_row.outputs[:1]
+        assert (by_row.versions, by_row.request_id) == ([1, 1], "mine")
+        with pytest.raises(SchemaError, match=r"\$\.instances\[0\]\.wind: expected a finite number"):
+            client.predict("delay", [{**ROW, "wind": "n/a"}])
+        with pytest.raises(UnknownName, match="models: delay"):
+            client.predict("dealy", [ROW])
+        fact = {**FACT, "id": "o1", "prediction_id": by_row.ids[0]}
+        assert client.outcomes([fact], wait=True) == 1
+        assert client.outcomes([{**fact, "value": None, "revision": 1}], wait=True) == 1
+    found = log_of(node).outcomes("delay").to_pylist()
+    assert [(one["revision"], one["value"] == one["value"]) for one in found] == [(0, True), (1, False)]
