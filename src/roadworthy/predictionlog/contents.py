@@ -13,9 +13,10 @@ import msgspec
 from roadworthy.errors import CorruptArtifact, Refused
 from roadworthy.predictionlog import frames
 from roadworthy.predictionlog.frames import OPEN, SEALED, Frames, Header, Seal
-from roadworthy.predictionlog.record import FORMAT, LogSchema, Outcome, Prediction
+from roadworthy.predictionlog.record import FORMAT, Group, LogSchema, Outcome, Prediction
 
 _decode_prediction = msgspec.msgpack.Decoder(Prediction).decode
+_decode_group = msgspec.msgpack.Decoder(Group).decode
 _decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
 _decode_header = msgspec.msgpack.Decoder(Header).decode
 _decode_schema = msgspec.msgpack.Decoder(LogSchema).decode
@@ -69,6 +70,9 @@ def read_journal(path: Path, offset: int = 0) -> JournalContents:
             elif kind == frames.PREDICTION:
                 predictions.append(_decode_prediction(payload))
                 next_seq = predictions[-1].journal_seq + 1
+            elif kind == frames.GROUP:
+                predictions.extend(_decode_group(payload).predictions())
+                next_seq = predictions[-1].journal_seq + 1
             elif kind == frames.OUTCOME:
                 outcomes.append(_decode_outcome(payload))
                 next_seq = outcomes[-1].journal_seq + 1
@@ -78,7 +82,7 @@ def read_journal(path: Path, offset: int = 0) -> JournalContents:
             elif kind == frames.SEAL:
                 next_seq, sealed = _decode_seal(payload).next_seq, True
             at = found.end
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError) as error:
         raise CorruptArtifact(
             f"journal {path.name}: the frame at byte {offset + at} is whole but holds no record of format {FORMAT}: "
             f"{error}. Read it with the Roadworthy that wrote it"

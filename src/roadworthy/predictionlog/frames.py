@@ -27,12 +27,15 @@ SCHEMA: Final = 2
 PREDICTION: Final = 3
 OUTCOME: Final = 4
 SEAL: Final = 5
+GROUP: Final = 6
 
 PREFIX = struct.Struct("<IIB")
 PREFIX_SIZE: Final = PREFIX.size
 
 #: CRC-32 continues from here, so that a flipped type is as much a fault as a flipped payload.
-SEEDS: Final = {kind: zlib.crc32(bytes((kind,))) for kind in (HEADER, SCHEMA, PREDICTION, OUTCOME, SEAL)}
+SEEDS: Final = {
+    kind: zlib.crc32(bytes((kind,))) for kind in (HEADER, SCHEMA, PREDICTION, OUTCOME, SEAL, GROUP)
+}
 
 _encode = msgspec.msgpack.Encoder().encode
 _crc32 = zlib.crc32
@@ -128,7 +131,7 @@ def _frame_at(view: memoryview, offset: int) -> tuple[int, memoryview] | None:
 
 def _next_frame(data: bytes, view: memoryview, offset: int) -> int | None:
     """Where the next whole frame of records starts at or after `offset`; looks only where a type byte could be."""
-    for kind in (PREDICTION, OUTCOME, SEAL):
+    for kind in (GROUP, PREDICTION, OUTCOME, SEAL):
         at = data.find(kind, offset + PREFIX_SIZE - 1)
         while at >= 0:
             if _frame_at(view, at - PREFIX_SIZE + 1) is not None:

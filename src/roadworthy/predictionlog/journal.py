@@ -22,7 +22,8 @@ from roadworthy.errors import Conflict, DefinitionError, NotReady
 from roadworthy.predictionlog import frames
 from roadworthy.predictionlog.contents import JournalContents, checked_header, read_journal
 from roadworthy.predictionlog.frames import OPEN, SEALED, Frames, Header, Seal
-from roadworthy.predictionlog.record import LogSchema, Outcome, Prediction
+from roadworthy.predictionlog.record import Group, LogSchema, Outcome, Prediction
+from roadworthy.predictionlog.syncing import Unsynced, sync_all, sync_directory
 
 Durability = Literal["process", "disk"]
 
@@ -41,6 +42,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _crc32 = zlib.crc32
 _pack = frames.PREFIX.pack
 _PREDICTION_SEED = frames.SEEDS[frames.PREDICTION]
+_GROUP_SEED = frames.SEEDS[frames.GROUP]
 
 
 class JournalUnwritable(NotReady):
@@ -54,6 +56,7 @@ class Journal:
     worker        number or name of the worker on its node: letters, digits and '_'
     node          name of the node
     durability    `process`: a record survives the death of the process once `append` returns; `disk`: of the machine
+    group_commit  with `disk`: an append only writes, and whoever answers waits for `sync_later` first
     rotate_rows   a journal is sealed by itself when it holds that many records
     clock         real time, also in a replay: it names the journal
 
@@ -75,6 +78,7 @@ class Journal:
         *,
         node: str = "node",
         durability: Durability = "process",
+        group_commit: bool = False,
         rotate_rows: int = 100_000,
         clock: Clock | None = None,
     ) -> None:
@@ -86,7 +90,11 @@ class Journal:
         self.directory = directory
         self.rows = 0
         self._node, self._worker = node, str(worker)
-        self._sync, self._rotate_rows = durability == "disk", rotate_rows
+        self._rotate_rows = rotate_rows
+        self._sync = durability == "disk" and not group_commit
+        self._group_commit = durability == "disk" and group_commit
+        self._unsynced: list[Unsynced] = []
+        self._file: Unsynced | None = None
         self._started_at = micros((clock or SystemClock()).now())
         self._schemas: dict[str, tuple[LogSchema, int, int]] = {}
         self._written: set[str] = set()
@@ -110,6 +118,7 @@ class Journal:
         raises  JournalUnwritable when the disk is full or broken: none of `records` is in the log then
                 DefinitionError for an undeclared schema, or values that do not fit it in number
         """
+        self._leave_failed()
         parts: list[bytes] = []
         seq = self._next_seq
         declared: set[str] = set()
@@ -133,18 +142,87 @@ class Journal:
             if self._fd >= 0:  # else the file was full and is sealed: the next one says its schemas again
                 self._written |= declared
 
+    def append_groups(self, groups: Sequence[Group]) -> None:
+        """Write predictions as `append` does, a frame a group: for rows that were answered together, at a fraction.
+
+        raises  JournalUnwritable, and DefinitionError also for lists of unequal length
+        """
+        self._leave_failed()
+        parts: list[bytes] = []
+        first = seq = self._next_seq
+        declared: set[str] = set()
+        for group in groups:
+            digest, rows = group.schema, len(group.ids)
+            if digest not in self._written and digest not in declared:
+                parts.append(self._schema_frame(digest))
+                declared.add(digest)
+            _, values, encoded = self._schemas[digest]
+            widths = set(map(len, group.inputs))
+            if not (
+                rows
+                == len(group.inputs)
+                == len(group.request_ids)
+                == len(group.rows)
+                == len(group.units)
+                == len(group.event_times)
+                == len(group.latencies)
+                and (group.outputs is None or len(group.outputs) == rows)
+                and (len(group.encoded) == rows * encoded or not group.encoded)
+                and rows
+                and (widths == {values} or widths <= {values, 0})
+            ):
+                raise self._misfit_group(group)
+            group.journal_seq = seq
+            seq += rows
+            payload = _encode(group)
+            parts.append(_pack(len(payload), _crc32(payload, _GROUP_SEED), frames.GROUP))
+            parts.append(payload)
+        if parts:
+            self._write(b"".join(parts), seq - first)
+            if self._fd >= 0:
+                self._written |= declared
+
     def append_outcomes(self, records: Sequence[Outcome]) -> None:
         """Write outcomes as `append` writes predictions."""
+        self._leave_failed()
         for number, record in enumerate(records):
             record.journal_seq = self._next_seq + number
         if records:
             self._write(b"".join(frames.frame(frames.OUTCOME, record) for record in records), len(records))
+
+    def sync_later(self) -> Callable[[], None] | None:
+        """What brings everything written until now to the disk, to be run on another thread; None when it is there.
+
+        Only with `group_commit`. The function raises JournalUnwritable when the disk failed: what was written since
+        the last sync may be in the log or not, so nobody may be told that it is, and the next append opens a new file.
+        Ask in the step that appended, before anything else is appended. Any number of these functions may run at
+        once, and each fsync serves all that was written before it.
+        """
+        files = [(file, file.written) for file in self._unsynced if file.waits or self._is_lost(file)]
+        self._unsynced = [file for file in self._unsynced if file.waits or file is self._file]
+        if not files:
+            return None
+        for file, written in files:
+            file.told = written
+        directory = self.directory
+
+        def sync() -> None:
+            try:
+                sync_all(files)
+            except OSError as error:
+                raise JournalUnwritable(
+                    f"journals in {directory} could not be brought to the disk: {error.strerror or error}. What was "
+                    "written since the last sync may be lost, and nobody was told otherwise; send it again"
+                ) from error
+
+        return sync
 
     def seal(self) -> Path | None:
         """Close the file in writing, so that it can be rolled; the next record opens another. None when none is open.
 
         Works on a full disk too, because rolling is what makes room: then the seal's own frame is left out.
         """
+        self._leave_failed()
         if self._fd < 0:
             return None
         with suppress(JournalUnwritable):
@@ -170,6 +248,23 @@ class Journal:
             f"{encoded}: log a row with the schema of the version that scored it"
         )
 
+    def _misfit_group(self, group: Group) -> DefinitionError:
+        _, values, encoded = self._schemas[group.schema]
+        rows = len(group.ids)
+        return DefinitionError(
+            f"journal {self._name()}: a group of {rows} predictions of {group.model}@{group.version} does not fit: its "
+            f"lists must have {rows} entries and at least one, every row {values} values or none, and `encoded` "
+            f"{rows * encoded} bytes or none; log rows with the schema of the version that scored them"
+        )
+
+    def _is_lost(self, file: Unsynced) -> bool:
+        return file is self._file and file.failed
+
+    def _leave_failed(self) -> None:
+        """Append nothing more to a file that a sync failed for: the kernel may call the next sync a success."""
+        if self._file is not None and self._is_lost(self._file):
+            self._close()
+
     def _open(self) -> None:
         """Create the file under another name, so that it is locked before anyone can see it."""
         path = self.directory / f"{self._name()}{OPEN}"
@@ -181,13 +276,18 @@ class Journal:
         fd = os.open(unseen, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC, 0o644)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = Unsynced(fd, self.directory) if self._group_commit else None
             unseen.rename(path)
             if self._sync:
-                _sync_directory(self.directory)
+                sync_directory(self.directory)
         except OSError:
             os.close(fd)
+            path.unlink(missing_ok=True)
             raise
         self._fd, self._size, self.rows = fd, 0, 0
+        self._file = file
+        if file is not None:
+            self._unsynced.append(file)
         self._written.clear()
 
     def _header(self) -> bytes:
@@ -223,6 +323,8 @@ class Journal:
                     self._close()
                 raise failure from error
         self._size += len(data)
+        if self._file is not None:
+            self._file.written = self._size
         self._next_seq += rows
         self.rows += rows
         if self.rows >= self._rotate_rows and rows:
@@ -249,10 +351,10 @@ class Journal:
             path.unlink()
         if self._sync:
             with suppress(OSError):
-                _sync_directory(self.directory)
+                sync_directory(self.directory)
         os.close(self._fd)  # releases the lock: only now may others take the file for an orphan
         found = sealed if self._size else None
-        self._fd, self._size, self.rows = -1, 0, 0
+        self._fd, self._size, self.rows, self._file = -1, 0, 0, None
         self._sequence += 1
         self._written.clear()
         return found
@@ -305,11 +407,3 @@ def adopt(path: Path) -> Path:
         ) from None
     except FileNotFoundError:
         return path.with_suffix(SEALED)
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

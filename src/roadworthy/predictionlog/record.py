@@ -14,7 +14,8 @@ import msgspec
 
 from roadworthy.settings import DEFAULT_NAMESPACE
 
-FORMAT = 1
+#: 1: a frame a prediction; 2: frames of groups as well.
+FORMAT = 2
 
 Kind = Literal["number", "boolean", "string", "timestamp", "strings"]
 FieldRole = Literal["input", "context", "unit"]
@@ -138,6 +139,101 @@ class Prediction(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     build: str = ""
     cleaned: tuple[Any, ...] | None = None
     journal_seq: int = -1
+
+
+class Group(msgspec.Struct, array_like=True, kw_only=True, gc=False):
+    """Predictions that one version said in one write: what they share stands once, the rest in lists of equal length.
+
+    Fields as in `Prediction`, in the plural where every row has its own; what is not here has its default there.
+    Checked by the journal in number only, since it is made for every request.
+
+    inputs        one tuple a row in schema order, () for a row that could not be read
+    encoded       all rows' encoded columns, row by row, as little-endian float64; b"" where nothing was encoded
+    outputs       one number a row; None where the version said nothing
+    journal_seq   of the first row, set by the journal; the others follow
+    """
+
+    namespace: str = DEFAULT_NAMESPACE
+    model: str
+    version: int
+    schema: str
+    logged_at: int
+    plan: int = 0
+    attempt: str = ""
+    role: str = "champion"
+    propensity: float = 1.0
+    probabilities: tuple[float, ...] = ()
+    experiment: str = ""
+    arm: str = ""
+    decision: str = ""
+    node: str = ""
+    build: str = ""
+    status: Status = "ok"
+    error: str = ""
+    journal_seq: int = -1
+    ids: list[str]
+    request_ids: list[str]
+    rows: list[int]
+    units: list[str]
+    event_times: list[int]
+    latencies: list[float]
+    inputs: list[tuple[Any, ...]]
+    encoded: bytes = b""
+    outputs: list[float] | None = None
+
+    def predictions(self) -> list[Prediction]:
+        """The records that stand for the rows, in their order."""
+        width = len(self.encoded) // len(self.ids) if self.ids else 0
+        outputs: list[Number] | list[None]
+        outputs = (
+            [None] * len(self.ids) if self.outputs is None else [Number(value) for value in self.outputs]
+        )
+        found = []
+        for place, (key, request, row, unit, event_time, latency, inputs, output) in enumerate(
+            zip(
+                self.ids,
+                self.request_ids,
+                self.rows,
+                self.units,
+                self.event_times,
+                self.latencies,
+                self.inputs,
+                outputs,
+                strict=True,
+            )
+        ):
+            found.append(
+                Prediction(
+                    id=key,
+                    request_id=request,
+                    row=row,
+                    namespace=self.namespace,
+                    model=self.model,
+                    version=self.version,
+                    schema=self.schema,
+                    unit=unit,
+                    event_time=event_time,
+                    logged_at=self.logged_at,
+                    inputs=inputs,
+                    encoded=self.encoded[place * width : (place + 1) * width],
+                    output=output,
+                    status=self.status,
+                    error=self.error,
+                    latency=latency,
+                    plan=self.plan,
+                    attempt=self.attempt,
+                    role=self.role,
+                    propensity=self.propensity,
+                    probabilities=self.probabilities,
+                    experiment=self.experiment,
+                    arm=self.arm,
+                    decision=self.decision,
+                    node=self.node,
+                    build=self.build,
+                    journal_seq=self.journal_seq + place if self.journal_seq >= 0 else -1,
+                )
+            )
+        return found
 
 
 class Outcome(msgspec.Struct, array_like=True, kw_only=True, gc=False):

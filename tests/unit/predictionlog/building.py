@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from roadworthy.predictionlog.journal import Journal
-from roadworthy.predictionlog.record import LogField, LogSchema, Number, Outcome, Prediction
+from roadworthy.predictionlog.record import Group, LogField, LogSchema, Number, Outcome, Prediction
 
 #: 2013-07-01 00:00 UTC
 START = 1_372_636_800_000_000
@@ -47,6 +47,27 @@ def prediction(number: int, **changes: Any) -> Prediction:
         "output": Number(0.25),
     }
     return Prediction(**(values | changes))
+
+
+def group(first: int, rows: int, **changes: Any) -> Group:
+    """The predictions from that number on, as one group."""
+    records = [prediction(number) for number in range(first, first + rows)]
+    values: dict[str, Any] = {
+        "model": "delay",
+        "version": 1,
+        "schema": SCHEMA.digest,
+        "logged_at": 10 * START + first,
+        "ids": [record.id for record in records],
+        "request_ids": [record.request_id for record in records],
+        "rows": [0] * rows,
+        "units": [record.unit for record in records],
+        "event_times": [record.event_time for record in records],
+        "latencies": [0.0] * rows,
+        "inputs": [record.inputs for record in records],
+        "encoded": b"".join(record.encoded for record in records),
+        "outputs": [0.25] * rows,
+    }
+    return Group(**(values | changes))
 
 
 def outcome(number: int, **changes: Any) -> Outcome:

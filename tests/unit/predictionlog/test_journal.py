@@ -18,7 +18,7 @@ from roadworthy.predictionlog.frames import Header
 from roadworthy.predictionlog.journal import JournalUnwritable, adopt, journals_in, orphans, read_journal
 from roadworthy.predictionlog.record import LogField, LogSchema
 
-from .building import SCHEMA, journal_in, outcome, prediction, sealed
+from .building import SCHEMA, group, journal_in, outcome, prediction, sealed
 
 
 def test_what_was_appended_is_read_back_in_order(tmp_path: Path) -> None:
@@ -128,6 +128,46 @@ def test_values_that_do_not_fit_the_schema_in_number_are_refused(
     with pytest.raises(DefinitionError, match="its schema has 7 and 16"):
         journal.append([prediction(0), prediction(1, **change)])
     assert journals_in([tmp_path]) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inputs": [(1.0,), (1.0,)]},
+        {"encoded": b"12345678"},
+        {"units": ["UA1"]},
+        {"outputs": [0.1]},
+        {"latencies": []},
+        {"ids": []},
+    ],
+)
+def test_a_group_whose_lists_do_not_match_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    """Nothing of the call is written: half a row could never be read."""
+    journal = journal_in(tmp_path)
+    with pytest.raises(DefinitionError, match="does not fit"):
+        journal.append_groups([group(0, 2), group(2, 2, **change)])
+    assert journals_in([tmp_path]) == []
+
+
+def test_groups_and_records_share_one_numbering(tmp_path: Path) -> None:
+    """Whatever was written how, a gap proves a loss."""
+    journal = journal_in(tmp_path, rotate_rows=4)
+    journal.append([prediction(0)])
+    journal.append_groups([group(1, 2), group(3, 1)])
+    journal.append_groups([group(4, 2)])
+    first, second = [read_journal(path) for path in journals_in([tmp_path])]
+    assert [record.journal_seq for record in first.predictions] == [0, 1, 2, 3]
+    assert [record.id for record in second.predictions] == ["id-4", "id-5"]
+    assert (first.sealed, second.next_seq) == (True, 6)
+
+
+def test_rows_of_a_group_may_have_been_unreadable(tmp_path: Path) -> None:
+    """A row without values stands beside rows with them."""
+    journal = journal_in(tmp_path)
+    journal.append_groups([group(0, 2, inputs=[(), prediction(1).inputs], encoded=b"", outputs=None)])
+    found = read_journal(journals_in([tmp_path])[0]).predictions
+    assert [len(record.inputs) for record in found] == [0, 7]
+    assert [(record.encoded, record.output) for record in found] == [(b"", None)] * 2
 
 
 def test_an_unreadable_request_is_logged_without_values(tmp_path: Path) -> None:
