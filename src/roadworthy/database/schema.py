@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration; equal to the database's own note when there is nothing to do.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -148,6 +148,7 @@ nodes = Table(
     Column("node", String(255), primary_key=True),
     Column("plan_number", BigInteger, nullable=False),
     _text("prepared"),
+    Column("errors", Text, nullable=False, server_default="{}"),
     _time("at"),
     Index(None, "namespace", "at"),
 )

@@ -20,8 +20,9 @@ def supervisor_command(
     durability: str,
     node: str,
     seed: str = "",
+    more: Sequence[str] = (),
 ) -> list[str]:
-    """The command line of a node's supervisor."""
+    """The command line of a node's supervisor; `more` are options that stand on it as they are."""
     command = [
         sys.executable,
         "-m",
@@ -33,7 +34,7 @@ def supervisor_command(
         str(port),
     ]
     command += ["--workers", str(workers), "--durability", durability, "--node", node]
-    return command + ["--replay-clock"] * replay_clock + (["--seed", seed] if seed else [])
+    return [*command, *["--replay-clock"] * replay_clock, *(["--seed", seed] if seed else []), *more]
 
 
 def controller_command(settings: Settings, *, replay: bool) -> list[str]:

@@ -160,19 +160,31 @@ def rollback(
 def prepare(stores: Stores, model: str, version: int) -> None:
     """Have every live node load and check a version, and wait until all report it; they keep it until `unprepare`.
 
-    raises   NotReady naming the nodes that did not get there, Refused for a barred version
+    raises   NotReady naming the nodes that did not get there, at once when one says why it cannot; Refused for a
+             barred version
     """
     stores.plans.prepare(model, version)
+    reference = f"{model}@{version}"
     deadline = time.monotonic() + PREPARE_SECONDS
+    before = {node.node: node.at for node in stores.nodes.live(stores.clock.now())}
     while True:
         live = stores.nodes.live(stores.clock.now())
-        lacking = [node.node for node in live if (model, version) not in node.prepared]
+        lacking = [node for node in live if (model, version) not in node.prepared]
         if not lacking:
             return
+        # What a node said before it was asked may be about an earlier try.
+        failed = [node for node in lacking if reference in node.errors and node.at != before.get(node.node)]
+        if failed:
+            reasons = "; ".join(f"{node.node}: {node.errors[reference]}" for node in failed)
+            raise NotReady(f"{reference} cannot be loaded, so nothing was changed. {reasons}")
         if time.monotonic() > deadline:
+            names = ", ".join(node.node for node in lacking)
+            said = "; ".join(
+                f"{node.node}, {key}: {why}" for node in lacking for key, why in node.errors.items()
+            )
             raise NotReady(
-                f"{', '.join(lacking)} did not load {model}@{version} within {PREPARE_SECONDS:g} s, so nothing was "
-                "changed; the node's log and /v2/health/ready say why"
+                f"{names} did not load {reference} within {PREPARE_SECONDS:g} s, so nothing was changed; "
+                f"{said or 'the log of the node and /v2/health/ready say why'}"
             )
         time.sleep(0.05)
 

@@ -5,7 +5,7 @@ Not here: making a version ready (supervisor, serving) and what a missing node m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
 
     plan_number   number of the plan its workers answer by
     prepared      (model, version) loaded in every worker, with golden requests answered equally
+    errors        `model@version`, `plan` or `worker N` → why something is not as it should be
     at            real time of the report
     """
 
@@ -34,6 +35,7 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
     plan_number: int
     prepared: frozenset[tuple[str, int]]
     at: datetime
+    errors: Mapping[str, str] = {}
 
 
 class Nodes:
@@ -44,10 +46,20 @@ class Nodes:
         self._namespace = namespace
 
     def heartbeat(
-        self, node: str, plan_number: int, prepared: Iterable[tuple[str, int]], at: datetime
+        self,
+        node: str,
+        plan_number: int,
+        prepared: Iterable[tuple[str, int]],
+        at: datetime,
+        errors: Mapping[str, str] | None = None,
     ) -> None:
-        """Say that a node is alive and what it holds; replaces what it said before."""
-        said = {"plan_number": plan_number, "prepared": as_text(sorted(set(prepared))), "at": micros(at)}
+        """Say that a node is alive, what it holds and what is wrong; replaces what it said before."""
+        said = {
+            "plan_number": plan_number,
+            "prepared": as_text(sorted(set(prepared))),
+            "errors": as_text(dict(errors or {})),
+            "at": micros(at),
+        }
         try:
             self._say(node, said)
         except IntegrityError:
@@ -92,4 +104,5 @@ def _read(row: Row[Any]) -> NodeRow:
         plan_number=row.plan_number,
         prepared=from_text(row.prepared, frozenset[tuple[str, int]]),
         at=instant(row.at),
+        errors=from_text(row.errors, dict[str, str]),
     )

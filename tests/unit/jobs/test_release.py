@@ -86,6 +86,20 @@ def test_a_node_that_does_not_load_it_in_time_is_named_and_nothing_is_changed(
     )
 
 
+def test_a_node_that_says_why_it_cannot_load_ends_the_wait_at_once(two: Stores) -> None:
+    """Two minutes tell nothing more; what it said before it was asked does not count."""
+    two.nodes.heartbeat("north", 1, [(MODEL, 1)], two.clock.now(), errors={f"{MODEL}@2": "an older story"})
+    says = {f"{MODEL}@2": "CorruptArtifact: model.json differs"}
+    damaged = threading.Timer(
+        0.3, lambda: two.nodes.heartbeat("north", 1, [(MODEL, 1)], two.clock.now(), errors=says)
+    )
+    damaged.start()
+    step = lambda: release(two, f"{MODEL}@2", how="promote", force="now")  # noqa: E731  # one step
+    said = r"parcel-late@2 cannot be loaded, so nothing was changed\. north: CorruptArtifact: model\.json differs"
+    _changes_nothing(two, step, NotReady, said)
+    damaged.join()
+
+
 def test_a_flip_waits_for_a_node_whose_worker_just_died(two: Stores) -> None:
     """The node reports nothing prepared for a moment; a rollback made then still happens."""
     serve(two, Route(champion=2, standby=1))

@@ -15,9 +15,11 @@ from .building import NOON, after
 def test_a_heartbeat_replaces_the_one_before(engine: Engine) -> None:
     """A node has one row, holding what it said last."""
     nodes = Nodes(engine, "default")
-    nodes.heartbeat("eu-1", 3, [("delay", 1), ("delay", 2)], NOON)
+    nodes.heartbeat("eu-1", 3, [("delay", 1), ("delay", 2)], NOON, errors={"delay@3": "damaged"})
+    assert nodes.all()[0].errors == {"delay@3": "damaged"}
     nodes.heartbeat("eu-1", 4, [("delay", 2), ("delay", 2)], after(1))
     (row,) = nodes.all()
+    assert row.errors == {}
     assert (row.node, row.plan_number, row.prepared, row.at) == ("eu-1", 4, {("delay", 2)}, after(1))
 
 
