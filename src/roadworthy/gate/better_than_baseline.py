@@ -32,7 +32,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
             NAME,
             evidence,
             ruling,
-            compared("log loss against the baseline", found, LIMIT, ruling, data.n),
+            compared("log loss, this minus the baseline's:", found, LIMIT, ruling, data.n),
             measured=found.value,
             limit=str(LIMIT),
             unit="nats",

@@ -9,10 +9,13 @@ fail          the interval does not keep the margin, and all of it says worse (a
 insufficient  anything else: it may be as good, and it may be worse by more than is tolerated
 
 Where nothing answers yet there is nothing to compare with, and only a person's explicit approval of a first release
-passes.
+passes. Where the candidate is itself the version that answers there is nobody else to compare it with either, and
+nothing that could be released: it passes.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.check import Check, compared, holdout, number, verdict
@@ -30,6 +33,8 @@ DEFAULT = Limit("<=", 0.005)
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     """One verdict: the paired difference in log loss must keep the margin."""
+    if evidence.serves_since is not None:
+        return (_itself(evidence, evidence.serves_since),)
     if evidence.champion_version is None:
         return (_first_release(evidence),)
     limit = evidence.limits.get(LIMIT_NAME, DEFAULT)
@@ -43,12 +48,12 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     )
     difference = found["log_loss"]
     ruling = against_champion(difference, limit)
-    name = f"log loss against version {evidence.champion_version}"
+    name = f"log loss, this minus version {evidence.champion_version}'s:"
     sentence = compared(name, difference, limit, ruling, data.n)
     if ruling == "fail" and limit.holds(difference.value):
         sentence = (
-            f"{name} {number(difference.value)} [{number(difference.low)}, {number(difference.high)}] is worse for "
-            f"certain and not within limit {limit} for certain (n={data.n:,} on {difference.blocks} days)"
+            f"{name} {number(difference.value)} [{number(difference.low)}, {number(difference.high)}]: worse even at "
+            f"best, and at worst beyond limit {limit.value:g} (n={data.n:,} on {difference.blocks} days)"
         )
     return (
         verdict(
@@ -81,8 +86,8 @@ def _first_release(evidence: Evidence) -> Verdict:
     approval = evidence.first_release
     if approval is None:
         raise TooFewSamples(
-            f"no version of {evidence.model} answers yet, so there is nothing to compare with: a person may "
-            f'approve the first release, roadworthy gate {evidence.subject} --first-release "the reason"'
+            f"no version of {evidence.model} answers yet to compare it with; "
+            "a person must approve the first release (--first-release)"
         )
     return verdict(
         NAME,
@@ -91,6 +96,17 @@ def _first_release(evidence: Evidence) -> Verdict:
         f"no version answers yet; the first release was approved by {approval.actor}: {approval.reason} (n=0)",
         n=0,
         evidence={"approved_by": approval.actor, "approval": approval.reason},
+    )
+
+
+def _itself(evidence: Evidence, since: datetime) -> Verdict:
+    return verdict(
+        NAME,
+        evidence,
+        "pass",
+        f"it is itself the champion, since {since:%Y-%m-%d %H:%M} UTC: there is nobody to compare it with (n=0)",
+        n=0,
+        evidence={"serves_since": since.isoformat()},
     )
 
 

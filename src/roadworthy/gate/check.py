@@ -89,7 +89,7 @@ def compared(name: str, interval: Interval, limit: Limit, ruling: Ruling, n: int
     relation = {
         "pass": f"{limit.comparison} limit {limit.value:g}",
         "fail": f"{_OPPOSITE[limit.comparison]} limit {limit.value:g}",
-    }.get(ruling, f"cannot be told from limit {limit}, wait for more labelled days")
+    }.get(ruling, f"may keep limit {limit} or not: wait for more labelled days")
     return f"{measured} {relation} (n={n:,} on {interval.blocks} days)"
 
 

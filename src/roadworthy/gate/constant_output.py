@@ -28,14 +28,14 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     spread = last - first
     relative = spread / min(mean, 1.0 - mean) if spread > 0 else 0.0
     ruling = LIMIT.ruling(relative)
-    relation = ">" if ruling == "pass" else "<="
+    differ, relation = ("differ", ">") if ruling == "pass" else ("hardly differ", "<=")
     return (
         verdict(
             NAME,
             evidence,
             ruling,
-            f"relative spread of the answers {number(relative)} {relation} limit {LIMIT.value:g}: "
-            f"p1 {number(first)}, p50 {number(middle)}, p99 {number(last)} (n={data.n:,})",
+            f"the answers {differ}: p1 {number(first)}, p50 {number(middle)}, p99 {number(last)}; relative spread "
+            f"{number(relative)} {relation} limit {LIMIT.value:g} (n={data.n:,})",
             measured=relative,
             limit=str(LIMIT),
             evidence={"p01": first, "p50": middle, "p99": last, "mean": mean},

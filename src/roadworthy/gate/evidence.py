@@ -120,7 +120,8 @@ class Evidence:
     """Everything the gate knows of one candidate version.
 
     model, version    the candidate
-    champion_version  number of the version that answers now; None before the first release
+    champion_version  number of the other version that answers now; None before the first release
+    serves_since      event time since which the candidate itself is the champion; None where it is not
     first_release     a person's approval of a release without a champion to compare with; None without
     limits            metric name → limit, as the user declared them
     tolerance         how far the estimator's format lets two arrangements differ; 0.0 is bit-identical
@@ -132,6 +133,7 @@ class Evidence:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     holdout: Holdout | None = None
     champion_version: int | None = None
+    serves_since: datetime | None = None
     first_release: Approval | None = None
     arrangements: tuple[Arrangement, ...] = ()
     tolerance: float = 0.0

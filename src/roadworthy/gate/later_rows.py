@@ -31,9 +31,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
             NAME,
             evidence,
             ruling,
-            f"first judged row is {number(hours)} h after the training set's end, {relation} limit {LIMIT.value:g}: "
-            f"trained until {evidence.training.until:%Y-%m-%d %H:%M}, judged from {data.asked_from:%Y-%m-%d %H:%M} "
-            f"(n={data.n:,})",
+            f"trained until {evidence.training.until:%Y-%m-%d %H:%M}, judged from {data.asked_from:%Y-%m-%d %H:%M}: "
+            f"{number(hours)} h between, {relation} limit {LIMIT.value:g} (n={data.n:,})",
             measured=hours,
             limit=str(LIMIT),
             unit="hours",

@@ -66,12 +66,17 @@ class DataNote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of the gate on one version."""
+    """One run of the gate on one version.
+
+    champion_version   the other version it was compared with; None where there was none
+    serves_since       event time since which the version is itself the champion; None where it is not
+    """
 
     format: int = REPORT_FORMAT
     model: str
     version: int
     champion_version: int | None
+    serves_since: datetime | None = None
     judged_at: datetime
     decision: GateDecision
     verdicts: tuple[Verdict, ...]
@@ -115,6 +120,7 @@ def judge(evidence: Evidence, at: datetime, checks: Sequence[Check] = CHECKS) ->
         model=evidence.model,
         version=evidence.version,
         champion_version=evidence.champion_version,
+        serves_since=evidence.serves_since,
         judged_at=at,
         decision=decide(verdicts, {check.name for check in checks if check.required}),
         verdicts=verdicts,

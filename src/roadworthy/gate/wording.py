@@ -39,6 +39,8 @@ def judged_on(report: GateReport) -> str:
     if data is None:
         return "No labelled rows were scored."
     champion = "nothing yet" if report.champion_version is None else f"version {report.champion_version}"
+    if report.serves_since is not None:
+        champion = f"this version, since {report.serves_since:%Y-%m-%d %H:%M} UTC"
     trained = "" if data.trained_rows is None else f" Trained on {data.trained_rows:,} rows"
     if data.trained_until is not None:
         trained += f" until {data.trained_until:%Y-%m-%d %H:%M}."
@@ -71,10 +73,23 @@ def remedies(report: GateReport) -> tuple[str, ...]:
 def what_next(report: GateReport) -> tuple[str, ...]:
     """The commands or acts that follow."""
     release = f"roadworthy release {report.subject}"
+    if report.serves_since is not None:
+        back = f'roadworthy rollback {report.model} --reason "the reason"'
+        again = (
+            () if report.decision.ruling == "pass" else (f"It answers now; to return to its standby: {back}",)
+        )
+        return (*remedies(report), *again) or ("Nothing: it is the champion already",)
     if report.decision.ruling == "pass":
         return (f"{release} --shadow, --canary 5% or --promote",)
     if report.decision.override is not None:
         return (f"{release}; the override and its reason stand in the ledger",)
+    blocking = report.decision.blocking
+    if [(found.check, found.ruling) for found in blocking] == [("champion", "insufficient")] and (
+        report.champion_version is None
+    ):
+        return (
+            f'To approve the first release: roadworthy gate {report.subject} --first-release "the reason"',
+        )
     lacking = report.decision.ruling == "insufficient"
     again = (
         (f"Supply what is missing, as said above, then: roadworthy gate {report.subject}",) if lacking else ()

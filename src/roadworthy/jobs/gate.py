@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roadworthy.data.split import day_number
-from roadworthy.errors import CorruptArtifact
+from roadworthy.errors import CorruptArtifact, Refused
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.gate import page
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, TrainingFacts
 from roadworthy.gate.report import GateReport, judge
+from roadworthy.jobs.history import champion_since
 from roadworthy.jobs.staging import ask_goldens
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import SEED, holdout_path
@@ -52,17 +53,17 @@ def gate(
 ) -> Gated:
     """Judge a version, keep the answer, and write its page.
 
-    approve_first   a person's reason for releasing without a champion to compare with; kept in the ledger
+    approve_first   a person's reason for releasing without a champion to compare with; kept in the ledger. Said again
+                    of what was approved or serves already, it changes nothing
     event_time      virtual time in a replay; now by default
+    raises          Refused for `approve_first` where another version answers, which is to be compared with
     """
     row = stores.versions.resolve(reference)
     now = stores.clock.now()
     moment = event_time or now
     who = actor or getpass.getuser()
     if approve_first:
-        stores.ledger.approve(
-            row.model, row.version, actor=who, reason=approve_first, at=now, event_time=moment
-        )
+        _approve(stores, row, approve_first, who, now, moment)
     evidence = measure(stores, row, progress)
     progress("judge", 0, 1)
     report = judge(evidence, moment)
@@ -85,6 +86,24 @@ def write_page(stores: Stores, report: GateReport) -> Path:
     path = stores.settings.reports / f"gate-{report.model}-{report.version}.html"
     path.write_text(page.render(report), encoding="utf-8")
     return path
+
+
+def _approve(
+    stores: Stores, row: VersionRow, reason: str, actor: str, now: datetime, event_time: datetime
+) -> None:
+    champion = stores.plans.route(row.model)[1].champion
+    if champion == row.version:
+        return
+    if champion is not None:
+        raise Refused(
+            f"this is no first release: {row.model}@{champion} answers, and {row.reference} is compared with it. "
+            f"Run: roadworthy gate {row.reference}"
+        )
+    given = stores.ledger.approvals(row.model, row.version)
+    if not given or (given[-1].actor, given[-1].reason) != (actor, reason.strip()):
+        stores.ledger.approve(
+            row.model, row.version, actor=actor, reason=reason, at=now, event_time=event_time
+        )
 
 
 def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, done, total: None) -> Evidence:
@@ -111,6 +130,7 @@ def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, d
         limits={name: Limit.parse(text) for name, text in row.run.details["limits"].items()},
         holdout=holdout,
         champion_version=None if champion is None else champion.version,
+        serves_since=champion_since(stores, row.model) if route.champion == row.version else None,
         first_release=Approval(actor=approvals[-1].actor, reason=approvals[-1].reason) if approvals else None,
         arrangements=arrangements(scorer, batch),
         tolerance=scorer.predictor.tolerance,

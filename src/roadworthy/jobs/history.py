@@ -86,6 +86,15 @@ def serving_at(stores: Stores, model: str, at: datetime) -> ServingAt:
     )
 
 
+def champion_since(stores: Stores, model: str) -> datetime | None:
+    """Event time since which the champion of a model answers without interruption; None where there is none."""
+    since, before = None, None
+    for flip in stores.plans.history(model):
+        champion = flip.route.champion if flip.route else None
+        since, before = (since if champion == before else flip.event_time), champion
+    return None if before is None else since
+
+
 def require_model(stores: Stores, model: str) -> str:
     """The name itself; UnknownName, with the models there are, when no version of it is registered."""
     known = sorted({row.model for row in stores.versions.all()})

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from gate_evidence import AUGUST, EMPTY, healthy
+from gate_evidence import AUGUST, EMPTY, JULY, healthy
 from roadworthy.gate import wording
 from roadworthy.gate.catalogue import CHECKS
 from roadworthy.gate.decision import Override
@@ -104,3 +104,17 @@ def test_remedies_are_for_what_failed() -> None:
         "champion",
     ]
     assert wording.remedies(judge(EMPTY, AUGUST)) == ()
+
+
+def test_a_report_on_the_champion_itself_calls_it_so_and_offers_no_release() -> None:
+    """What it says when it no longer passes: how to go back."""
+    holdout = healthy().holdout
+    assert holdout is not None
+    itself = replace(
+        healthy(), champion_version=None, serves_since=JULY, holdout=replace(holdout, champion=None)
+    )
+    report = judge(itself, AUGUST)
+    assert wording.judged_on(report).endswith("Champion: this version, since 2013-07-01 00:00 UTC.")
+    assert wording.what_next(report) == ("Nothing: it is the champion already",)
+    constant = replace(itself, holdout=replace(itself.holdout, candidate=np.full(holdout.n, 0.25)))
+    assert "roadworthy rollback flight-delay" in wording.what_next(judge(constant, AUGUST))[-1]

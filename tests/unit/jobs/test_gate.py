@@ -1,0 +1,60 @@
+"""The gate as a job: whom it compares with, and what an approval leaves in the ledger."""
+
+from __future__ import annotations
+
+import pytest
+
+from roadworthy.errors import Refused
+from roadworthy.jobs.gate import gate
+from roadworthy.jobs.history import champion_since
+from roadworthy.jobs.stores import Stores
+from roadworthy.traffic import Route
+from smalltown import DAY, MODEL, OPENED, Town, serve
+
+REASON = "nothing serves yet"
+
+
+def _approvals(stores: Stores) -> list[tuple[str, str]]:
+    return [(entry.actor, entry.reason) for entry in stores.ledger.approvals(MODEL, 1)]
+
+
+def test_the_champion_is_told_that_it_is_the_champion_and_is_not_approved_again(town_stores: Stores) -> None:
+    """Approved once, however often it was said, before the release and after; the report tells since when it serves."""
+    for _ in range(2):
+        gate(town_stores, f"{MODEL}@1", approve_first=REASON, actor="anna")
+    assert _approvals(town_stores) == [("anna", REASON)]
+    serve(town_stores, Route(champion=1), OPENED + DAY)
+    report = gate(town_stores, f"{MODEL}@1", approve_first="again", actor="anna").report
+    assert _approvals(town_stores) == [("anna", REASON)]
+    assert (report.decision.ruling, report.champion_version) == ("pass", None)
+    assert report.serves_since == OPENED + DAY
+
+
+def test_an_approval_by_somebody_else_stands_beside_the_first(town_stores: Stores) -> None:
+    """Only the same word of the same person is the same approval."""
+    gate(town_stores, f"{MODEL}@1", approve_first=REASON, actor="anna")
+    gate(town_stores, f"{MODEL}@1", approve_first=REASON, actor="ben")
+    assert _approvals(town_stores) == [("anna", REASON), ("ben", REASON)]
+
+
+def test_where_a_version_answers_there_is_no_first_release_to_approve(
+    town: Town, town_stores: Stores
+) -> None:
+    """It is compared with that one; nothing is kept of the approval."""
+    town.train(town_stores, OPENED + DAY)
+    serve(town_stores, Route(champion=2))
+    with pytest.raises(Refused, match=rf"no first release: {MODEL}@2 answers"):
+        gate(town_stores, f"{MODEL}@1", approve_first=REASON, actor="anna")
+    assert _approvals(town_stores) == []
+
+
+def test_a_champion_answers_since_it_became_one_whatever_was_released_beside_it(town_stores: Stores) -> None:
+    """A canary beside it is no interruption; having been away is."""
+    assert champion_since(town_stores, MODEL) is None
+    serve(town_stores, Route(champion=1), OPENED)
+    serve(town_stores, Route(champion=1, shadow=1), OPENED + DAY)
+    assert champion_since(town_stores, MODEL) == OPENED
+    serve(town_stores, Route(), OPENED + 2 * DAY)
+    assert champion_since(town_stores, MODEL) is None
+    serve(town_stores, Route(champion=1), OPENED + 3 * DAY)
+    assert champion_since(town_stores, MODEL) == OPENED + 3 * DAY
