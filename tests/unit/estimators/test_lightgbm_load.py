@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,15 +74,16 @@ def test_loading_and_predicting_import_no_training_library(fitted: LightGBMFitte
 
 
 def test_threads_that_ask_together_get_their_own_answers(fitted: LightGBMFitted) -> None:
-    """One predictor may be asked from several threads: no answer lands in another's array."""
+    """One predictor may be asked from several threads at once: no answer lands in another's array."""
     X, _ = rows()
     predictor = fitted.predictor()
     expected = predictor.predict(X)
     wrong: list[int] = []
 
     def ask(part: int) -> None:
-        mine = range(part, 1_000, 4)
-        wrong.extend(row for row in mine if predictor.predict(X[row : row + 1])[0] != expected[row])
+        size = (1, 3, 20, 300)[part]
+        parts = [slice(at, at + size) for at in range(0, 1_000, size)]
+        wrong.extend(at.start for at in parts if predictor.predict(X[at]).tobytes() != expected[at].tobytes())
 
     asking = [threading.Thread(target=ask, args=(part,)) for part in range(4)]
     for thread in asking:
@@ -89,6 +91,48 @@ def test_threads_that_ask_together_get_their_own_answers(fitted: LightGBMFitted)
     for thread in asking:
         thread.join()
     assert not wrong
+
+
+def test_a_large_model_is_asked_without_the_interpreter_lock(
+    fitted: LightGBMFitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few trees are walked row by row under the lock, many in one call without it; the answers have the same bits."""
+    X, _ = rows()
+    small = fitted.predictor()
+    monkeypatch.setattr(lightgbm_load, "_FEW_WALKS", 10)
+    large = fitted.predictor()
+    monkeypatch.setattr(large, "_predict_few", None)
+    for n in (1, 5, 8, 9):
+        assert large.predict(X[:n]).tobytes() == small.predict(X[:n]).tobytes()
+
+
+def test_a_large_batch_lets_other_threads_run(fitted: LightGBMFitted) -> None:
+    """While LightGBM walks its trees for many rows, the event loop of the worker goes on."""
+    X = np.repeat(rows()[0], 150, axis=0)
+    predictor = fitted.predictor()
+    moments: list[float] = []
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(0.001):
+            moments.append(time.monotonic())
+
+    ticking = threading.Thread(target=tick)
+    ticking.start()
+    started = time.monotonic()
+    predictor.predict(X)
+    ended = time.monotonic()
+    done.set()
+    ticking.join()
+    assert len([at for at in moments if started < at < ended]) > 5
+
+
+def test_rows_that_must_not_be_written_to_can_be_asked(fitted: LightGBMFitted) -> None:
+    """A read-only matrix, as a log gives it, is read and left alone."""
+    X = rows()[0][:20].copy()
+    expected = fitted.predictor().predict(X)
+    X.setflags(write=False)
+    assert fitted.predictor().predict(X).tobytes() == expected.tobytes()
 
 
 def test_a_version_that_is_dropped_is_freed_and_no_other(
