@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-static format proof bench-startup bench-demo lock clean
+.PHONY: help setup demo test check check-static format proof bench-startup bench-log bench-demo lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,12 @@ proof: setup ## the tests at full count: kills, cuts, properties
 
 bench-startup: setup ## how long the command line takes to answer
 	@$(BIN)/python -m bench.startup
+
+bench-log: setup ## what the prediction log costs to write, keep, roll and read
+	@$(BIN)/python -m bench.log
+
+bench-serve: setup ## serving beside its ceiling, its floor and its peers (make bench-serve BENCH="--quick")
+	@$(BIN)/python -m bench.serve $(BENCH)
 
 bench-demo: demo ## the demo's duration and replay rate (make demo writes build/bench/demo.json)
 
