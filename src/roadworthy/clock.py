@@ -122,8 +122,25 @@ def uuid7(microseconds: int, entropy: random.Random) -> str:
     >>> uuid7(0, random.Random(1))[14]
     '7'
     """
+    return uuid7_head(microseconds) + uuid7_tail(entropy)
+
+
+def uuid7_head(microseconds: int) -> str:
+    """The part of a UUID version 7 that says when: many of one instant share it.
+
+    >>> uuid7_head(0)
+    '00000000-0000-7000-'
+    """
     milliseconds, rest = divmod(microseconds, 1_000)
-    high = (milliseconds << 16) | (0x7 << 12) | (rest * 4_096 // 1_000)
-    low = (0b10 << 62) | entropy.getrandbits(62)
-    digits = f"{(high << 64) | low:032x}"  # as `str(uuid.UUID(int=...))`, at a third of the cost: one for every row
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    digits = f"{milliseconds & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{digits[:8]}-{digits[8:]}-7{rest * 4_096 // 1_000:03x}-"
+
+
+def uuid7_tail(entropy: random.Random) -> str:
+    """The part that chance gives.
+
+    >>> len(uuid7_head(0) + uuid7_tail(random.Random(1)))
+    36
+    """
+    digits = f"{(0b10 << 62) | entropy.getrandbits(62):016x}"
+    return f"{digits[:4]}-{digits[4:]}"

@@ -7,20 +7,21 @@ fitted, serving loads one from an artifact; they are the same code, so what was 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
 
-from roadworthy.errors import CorruptArtifact, Refused
+from roadworthy.errors import CorruptArtifact, Refused, UnknownName
 from roadworthy.estimators.formats import load_predictor
 from roadworthy.estimators.protocol import Predictor
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.fitted import FittedFeatures
-from roadworthy.features.functions import load_snapshot
+from roadworthy.features.functions import call, load_snapshot, resolve
 from roadworthy.features.plain import FEW_ROWS, Plain, batch_of
 from roadworthy.features.schema import InputSchema
 from roadworthy.predictionlog.record import LogField, LogSchema
@@ -115,10 +116,13 @@ class Scorer:
         features: FittedFeatures,
         predictor: Predictor,
         goldens: Sequence[Golden] = (),
+        functions: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
     ) -> None:
         self.model, self.features, self.predictor, self.goldens = model, features, predictor, tuple(goldens)
         self.schema = msgspec.convert(model.input_schema, InputSchema)
         self._kinds = {field.name: field.kind for field in self.schema.fields}
+        declared = model.serving.rule
+        self._rule = None if declared is None else resolve(declared.function, functions)
         names = tuple(column.name for column in features.columns)
         if names != model.columns or len(names) != predictor.width:
             raise CorruptArtifact(
@@ -144,7 +148,7 @@ class Scorer:
         functions = load_snapshot(_bytes(directory / FUNCTIONS_FILE)) if model.functions_digest else {}
         features = FittedFeatures.from_json(_bytes(directory / FEATURES_FILE), functions)
         predictor = load_predictor(model.estimator_format, directory / ESTIMATOR_DIRECTORY)
-        return cls(model, features, predictor, _read_goldens(directory / GOLDENS_FILE))
+        return cls(model, features, predictor, _read_goldens(directory / GOLDENS_FILE), functions)
 
     @property
     def unit(self) -> str:
@@ -169,6 +173,15 @@ class Scorer:
         columns = dict(zip(self._kinds, zip(*rows, strict=True), strict=False))
         encoded = self.features.encode_few(Plain(columns, self._kinds, len(rows)))
         return Scored(encoded, self.predictor.predict(encoded))
+
+    def rule(self, rows: Sequence[Sequence[Any]]) -> Floats:
+        """What the declared fallback rule says to checked rows; UnknownName where the version declares none."""
+        declared = self.model.serving.rule
+        if declared is None or self._rule is None:
+            raise UnknownName(f"this version of {self.model.model} declares no fallback rule")
+        plain = Plain(dict(zip(self._kinds, zip(*rows, strict=True), strict=False)), self._kinds, len(rows))
+        with np.errstate(all="ignore"):
+            return call(declared.function, self._rule, [plain.array(name) for name in declared.inputs])
 
     def replay(self, requests: Mapping[str, Mapping[str, Any]]) -> list[Golden]:
         """What becomes of these requests (by name), stage by stage, all in one batch."""

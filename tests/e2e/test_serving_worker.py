@@ -17,6 +17,8 @@ from roadworthy.features.batch import Batch
 from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.journal import journals_in, read_journal
 from roadworthy.scorer import Scorer
+from roadworthy.supervisor.tokens import write_tokens
+from roadworthy.tokens import Token
 from roadworthy.traffic import Route, assign
 
 
@@ -346,15 +348,19 @@ def test_a_replay_takes_event_times_from_requests_and_repeats_itself(
 def test_tokens_are_wanted_everywhere_but_at_the_health_probes(
     start: Starter, versions: list[Version], tmp_path: Path
 ) -> None:
-    """401 without a known token; probes need none."""
+    """401 without a known token, 403 without the scope; probes need none; a new file is taken without a restart."""
     digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"  # of "secret"
     node = NodeDirectory(tmp_path / "n")
     node.create()
     node.write_plan(plan_of(1, Route(champion=1), versions[0]))
-    server = start.worker(node, environment={"ROADWORTHY_TOKEN_DIGESTS": digest})
+    write_tokens(node, (Token("booking", digest),))
+    server = start.worker(node, "--tokens")
     wait_until(server.ready, "readiness")
     for path in ("/metrics", "/openapi.json", "/v1/models/delay"):
         assert server.ask("GET", path).kind == "unauthorized"
     assert server.predict().status == 401
     server.headers["Authorization"] = "Bearer secret"
     assert server.predict().status == 200
+    write_tokens(node, (Token("booking", digest, ("read",)),))
+    wait_until(lambda: server.predict().status == 403, "the new scopes")
+    assert server.ask("GET", "/v1/models/delay").status == 200

@@ -16,7 +16,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -39,6 +39,36 @@ _TOP_LEVEL = frozenset({*REQUIRED, PROFILES_FILE, FUNCTIONS_FILE, FILES_FILE})
 _CHUNK = 1 << 20
 
 
+class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Outputs in [low, high] are not simply used: the caller is told to `defer`, or the case goes to `people`."""
+
+    low: float
+    high: float
+    decision: Literal["defer", "people"]
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A function of `functions.py` and the columns of a row that it is given."""
+
+    function: str
+    inputs: tuple[str, ...]
+
+
+class ServingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a worker does beside asking the estimator.
+
+    deadline_ms   milliseconds after which an answer is too late; 0 = whenever it comes
+    fallback      who answers a row that the version did not, in this order: `standby`, `rule`, or a constant
+    rule          what `rule` in `fallback` stands for
+    bands         ranges of outputs that are deferred or left to people
+    """
+
+    deadline_ms: float = 0.0
+    fallback: tuple[Literal["standby", "rule"] | float, ...] = ()
+    rule: Rule | None = None
+    bands: tuple[Band, ...] = ()
+
+
 class ArtifactModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`model.json`: what a version is, in a form that needs no other file to be read.
 
@@ -54,6 +84,7 @@ class ArtifactModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     clamp              closed range outputs must lie in; None = any finite number
     libraries          distribution name → version it was trained with
     functions_digest   digest of `functions.py`; "" without custom functions
+    serving            deadline, fallbacks and bands
     """
 
     model: str
@@ -69,6 +100,7 @@ class ArtifactModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     clamp: tuple[float, float] | None = None
     libraries: Mapping[str, str] = {}
     functions_digest: str = ""
+    serving: ServingRules = ServingRules()
 
 
 def canonical_json(value: Any) -> bytes:

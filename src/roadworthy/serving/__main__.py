@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
+import resource
 import signal
 import socket
 import sys
@@ -19,8 +19,9 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
-from roadworthy.node import NodeDirectory, write_whole
-from roadworthy.serving.access import read_node_tokens
+from roadworthy.node import write_whole
+from roadworthy.serving.connections import SPARE_CONNECTIONS, Limits, close_overdue, connection_class
+from roadworthy.serving.pulse import pulse
 from roadworthy.serving.worker import WATCH_SECONDS, Options, Worker
 
 #: Digests of bearer tokens, separated by commas; the supervisor hands them over here.
@@ -29,6 +30,11 @@ TOKEN_DIGESTS = "ROADWORTHY_TOKEN_DIGESTS"  # noqa: S105  # the name of a variab
 KEEP_ALIVE_SECONDS = 75
 DRAIN_SECONDS = 25
 BACKLOG = 2_048
+
+#: Files that a worker has open besides connections: journals, libraries, artifacts while they load.
+OTHER_FILES = 100
+
+logger = logging.getLogger("roadworthy.worker")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,9 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format=f"%(asctime)s worker {options.worker} %(levelname)s %(message)s",
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    digests = [digest for digest in os.environ.get(TOKEN_DIGESTS, "").split(",") if digest]
-    if options.tokens:
-        digests = [token.digest for token in read_node_tokens(NodeDirectory(options.node_dir).tokens)]
     worker = Worker(
         Options(
             node_dir=options.node_dir.resolve(),
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed,
             max_body_bytes=options.max_body_bytes,
             max_rows=options.max_rows,
-            token_digests=digests,
+            tokens=options.tokens,
             release=version("roadworthy"),
         )
     )
@@ -62,12 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(worker: Worker, options: argparse.Namespace) -> None:
+    limits = Limits(connections=_room_for(options.max_connections))
     config = uvicorn.Config(
         worker.app,
         loop="none",
-        http="httptools",
+        http=connection_class(limits, worker.telemetry.error),
         ws="none",
         lifespan="off",
+        proxy_headers=False,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -75,10 +80,15 @@ async def _serve(worker: Worker, options: argparse.Namespace) -> None:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        ssl_certfile=options.tls_certificate,
+        ssl_keyfile=options.tls_key,
     )
     server = uvicorn.Server(config)
     stopping = _stop_with_supervisor(server, options.parent_fd)
     tasks = [asyncio.create_task(worker.watch()), asyncio.create_task(worker.keep_house())]
+    tasks.append(asyncio.create_task(close_overdue(server.server_state)))
+    if options.pulse_fd is not None:
+        tasks.append(asyncio.create_task(pulse(options.pulse_fd, lambda: server.started)))
     try:
         if await _until_settled(worker, stopping, options.patience):
             await server.serve(sockets=[_socket(worker, options)])
@@ -101,6 +111,7 @@ def _stop_with_supervisor(server: uvicorn.Server, parent_fd: int | None) -> asyn
         stopping.set()
 
     loop = asyncio.get_running_loop()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal is for the supervisor to judge
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     if parent_fd is not None:
@@ -128,13 +139,28 @@ async def _until_settled(worker: Worker, stopping: asyncio.Event, patience: floa
     return not stopping.is_set()
 
 
+def _room_for(connections: int) -> int:
+    """How many connections this process may have, as many as wanted where the operating system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + SPARE_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            room = max(1, soft - SPARE_CONNECTIONS - OTHER_FILES)
+            logger.warning("the limit of open files (ulimit -n) leaves room for %d connections", room)
+            return room
+    return connections
+
+
 def _socket(worker: Worker, options: argparse.Namespace) -> socket.socket:
     if options.fd is not None:
         return socket.socket(fileno=options.fd)
     # Never another address: whether one may be exposed is for the supervisor to judge, which binds and hands it over.
     bound = socket.create_server(("127.0.0.1", options.port), backlog=BACKLOG)
     host, port = bound.getsockname()[:2]
-    write_whole(worker.node.address, f"http://{host}:{port}\n".encode())
+    scheme = "http" if options.tls_certificate is None else "https"
+    write_whole(worker.node.address, f"{scheme}://{host}:{port}\n".encode())
     return bound
 
 
@@ -152,12 +178,18 @@ def _parser() -> argparse.ArgumentParser:
         help="port of 127.0.0.1 to bind without --fd; 0 takes a free one (see `address`)",
     )
     parser.add_argument("--parent-fd", type=int, help="pipe whose end means that the supervisor is gone")
+    parser.add_argument("--pulse-fd", type=int, help="pipe that is told of the life of this worker")
     parser.add_argument("--durability", choices=("process", "disk"), default="process")
     parser.add_argument("--replay-clock", action="store_true", help="event time comes with every request")
     parser.add_argument("--seed", help="seed of prediction ids, for a replay")
     parser.add_argument(
         "--tokens", action="store_true", help="requests need one of the tokens in the node's tokens.json"
     )
+    parser.add_argument(
+        "--tls-certificate", help="file of the certificate and its chain, PEM; needs --tls-key"
+    )
+    parser.add_argument("--tls-key", help="file of the private key, PEM")
+    parser.add_argument("--max-connections", type=int, default=Limits().connections)
     parser.add_argument("--max-body-bytes", type=int, default=4 << 20)
     parser.add_argument("--max-rows", type=int, default=10_000)
     parser.add_argument(

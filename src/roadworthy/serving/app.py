@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from roadworthy.serving.access import Guard
 from roadworthy.serving.exchange import (
@@ -25,10 +25,11 @@ from roadworthy.serving.exchange import (
 )
 from roadworthy.serving.handlers import Handlers
 from roadworthy.serving.telemetry import Telemetry
+from roadworthy.tokens import TokenScope
 
 logger = logging.getLogger("roadworthy.worker")
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 _MODELS = "/v1/models/"
 _PREDICT = ":predict"
@@ -51,7 +52,6 @@ class Application:
     ) -> None:
         self._handlers, self._guard, self._telemetry = handlers, guard, telemetry
         self._limit, self._body_seconds = max_body_bytes, body_seconds
-        self._afterwards: deque[Callable[[], None]] = deque()
         self._open: dict[str, Handler] = {
             "/v2/health/live": handlers.live,
             "/v2/health/ready": handlers.ready,
@@ -83,9 +83,6 @@ class Application:
         await send_answer(answer, send)
         if model and path.endswith(_PREDICT):
             self._telemetry.latency(model, (time.perf_counter_ns() - started_ns) / 1e9)
-        if answer.afterwards is not None:
-            self._afterwards.append(answer.afterwards)
-            asyncio.get_running_loop().call_soon(self.work_off)
 
     async def _answer(self, scope: Scope, receive: Receive, name: str, started_ns: int) -> Answer:
         method, path, headers = scope["method"], scope["path"], scope["headers"]
@@ -93,8 +90,12 @@ class Application:
             handler = self._open[path]
             expected = "GET"
         else:
-            self._guard.check(next((value for key, value in headers if key == b"authorization"), None))
-            handler, expected = self._find(path, name)
+            token = next((value for key, value in headers if key == b"authorization"), None)
+            found = self._find(path, name)
+            self._guard.check(token, found[2] if found else "read")
+            if found is None:
+                raise self._unknown_path()
+            handler, expected, _ = found
         if method != expected:
             raise Rejected(
                 405,
@@ -115,34 +116,26 @@ class Application:
                     f"the body did not arrive within {self._body_seconds:g} seconds: send it again",
                     headers=((b"connection", b"close"),),
                 ) from None
-        return handler(Call(name, headers, body, started_ns))
+        answer = handler(Call(name, headers, body, started_ns, receive))
+        return answer if isinstance(answer, Answer) else await answer
 
-    def _find(self, path: str, name: str) -> tuple[Handler, str]:
-        """The handler of a path and the method it answers; Rejected (404) without one."""
-        if path in self._gets:
-            return self._gets[path], "GET"
-        if path in self._posts:
-            return self._posts[path], "POST"
+    def _find(self, path: str, name: str) -> tuple[Handler, Literal["GET", "POST"], TokenScope] | None:
+        """The handler of a path, the method it answers and the scope it wants; None without one."""
         if name and "/" not in name:
-            return (
-                (self._handlers.predict, "POST")
-                if path.endswith(_PREDICT)
-                else (self._handlers.metadata, "GET")
-            )
+            if path.endswith(_PREDICT):
+                return self._handlers.predict, "POST", "predict"
+            return self._handlers.metadata, "GET", "read"
+        if path in self._gets:
+            return self._gets[path], "GET", "read"
+        if path in self._posts:
+            return self._posts[path], "POST", "outcome"
+        return None
+
+    def _unknown_path(self) -> Rejected:
         known = ", ".join(
             sorted([*self._open, *self._gets, *self._posts, "/v1/models/{name}", "/v1/models/{name}:predict"])
         )
-        raise Rejected(404, "unknown_path", f"there is nothing at this path; there is: {known}")
-
-    def work_off(self) -> None:
-        """Do what was left for after an answer, one piece; the rest follows in the next turns of the loop."""
-        if self._afterwards:
-            self._afterwards.popleft()()
-
-    def finish(self) -> None:
-        """Do everything that was left for after an answer."""
-        while self._afterwards:
-            self.work_off()
+        return Rejected(404, "unknown_path", f"there is nothing at this path; there is: {known}")
 
 
 def _check_content(headers: list[tuple[bytes, bytes]]) -> None:

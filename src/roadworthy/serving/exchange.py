@@ -6,7 +6,6 @@ Not here: what any address means (routes) or what a prediction is.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,34 +22,30 @@ JSON = b"application/json"
 MAX_FAULTS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back.
-
-    afterwards   work to do once the answer is on its way, such as asking a shadow
-    """
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What goes back."""
 
     status: int
     body: bytes
     content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    afterwards: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """What a handler gets.
 
     name         the part of the path that varies, such as the name of a model; "" without one
     headers      as the server hands them over: lower-case names
     body         the whole body, b"" for a method without one
     started_ns   when the request was read, on the performance counter
+    receive      tells of the client's leaving, for those who wait long
     """
 
     name: str
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     started_ns: int
+    receive: Receive
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that lower-case name."""

@@ -5,6 +5,7 @@ Not here: finding the handler and reading bodies (app), and the state they answe
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +16,18 @@ from roadworthy.clock import Clock, micros, parse_instant
 from roadworthy.errors import DefinitionError
 from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
-from roadworthy.serving.exchange import Answer, Call, Rejected
+from roadworthy.serving.batching import Lanes
+from roadworthy.serving.committing import Committer
+from roadworthy.serving.exchange import Answer, Call, Disconnected, Receive, Rejected
 from roadworthy.serving.openapi import openapi
 from roadworthy.serving.outcomes import declared, read_outcomes
-from roadworthy.serving.predicting import Predictor, Question
+from roadworthy.serving.questions import Predicted, Question
 from roadworthy.serving.table import Served, Table
 from roadworthy.serving.telemetry import Samples, Telemetry, render
 
 EVENT_TIME = b"x-roadworthy-event-time"
+#: Milliseconds that the client still waits.
+DEADLINE = b"x-roadworthy-deadline-ms"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,14 +58,15 @@ class Handlers:
         rules: Rules,
         node: NodeDirectory,
         journal: Journal,
-        predictor: Predictor,
+        committer: Committer,
+        lanes: Lanes,
         telemetry: Telemetry,
         clock: Clock,
         table: Callable[[], Table | None],
         merged: Callable[[], Samples],
     ) -> None:
         self._rules, self._node, self._journal = rules, node, journal
-        self._predictor, self._telemetry, self._clock = predictor, telemetry, clock
+        self._committer, self._lanes, self._telemetry, self._clock = committer, lanes, telemetry, clock
         self._table, self._merged = table, merged
 
     def knows(self, name: str) -> bool:
@@ -68,17 +74,13 @@ class Handlers:
         table = self._table()
         return table is not None and name in table.models
 
-    def predict(self, call: Call) -> Answer:
+    async def predict(self, call: Call) -> Answer:
         """POST /v1/models/{name}:predict."""
         table, served = self._served(call.name)
         event_time = self._event_time(call)
         request = served.reader.read(call.body)
-        question = Question(table, served, request, event_time, call.started_ns)
-        predicted = self._predictor.predict(question)
-        shadow = self._predictor.shadow(question)
-        if shadow is not None and self._rules.replay_clock:
-            shadow()
-            shadow = None
+        question = Question(table, served, request, event_time, call.started_ns, _deadline(call, served))
+        predicted = await self.ask(question, call.receive)
         key = "predictions" if request.form == "instances" else "outputs"
         content: dict[str, Any] = {
             key: predicted.outputs,
@@ -88,9 +90,24 @@ class Handlers:
         }
         if request.request_id:
             content["request_id"] = request.request_id
-        return Answer(200, _encode(content), afterwards=shadow)
+        if predicted.fallback:
+            content["fallback"] = predicted.fallback
+        if predicted.decisions:
+            content["decisions"] = [predicted.decisions.get(row, "") for row in range(len(predicted.outputs))]
+        return Answer(200, _encode(content))
 
-    def outcomes(self, call: Call) -> Answer:
+    async def ask(self, question: Question, receive: Receive | None = None) -> Predicted:
+        """The logged answer to a checked request, whatever protocol it came by; Rejected where there is none.
+
+        receive   of the client's connection: one that leaves while a slow model has it wait frees its place
+        """
+        lane = self._lanes.of(question.served.name)
+        answer = lane.ask(question)
+        if receive is not None and lane.slow:
+            await _answered_or_gone(answer, receive)
+        return await answer
+
+    async def outcomes(self, call: Call) -> Answer:
         """POST /v1/outcomes."""
         table = self._ready_table()
         outcomes = read_outcomes(
@@ -108,6 +125,7 @@ class Handlers:
                 raise Rejected(
                     503, "log_unavailable", "the outcomes cannot be written: send them again later"
                 ) from error
+            await self._committer.committed()
         for outcome in outcomes:
             self._telemetry.outcomes(outcome.model, 1)
         return Answer(200, _encode({"accepted": len(outcomes)}))
@@ -196,3 +214,37 @@ class Handlers:
         if event_time < 0:
             raise Rejected(400, "event_time", f"{name}: a replay begins in 1970 or later, got a time before")
         return event_time
+
+
+def _deadline(call: Call, served: Served) -> int:
+    """When the answer is too late, on the performance counter: what the client allows or the model declares."""
+    given = call.header(DEADLINE)
+    milliseconds = served.deadline_ms
+    if given is not None:
+        try:
+            allowed = float(given)
+        except ValueError:
+            allowed = -1.0
+        if not 0.0 < allowed < 1e9:
+            name = DEADLINE.decode()
+            raise Rejected(
+                400, "deadline", f"{name} is a number of milliseconds above 0: how long you still wait"
+            )
+        milliseconds = min(milliseconds, allowed) if milliseconds else allowed
+    return call.started_ns + int(milliseconds * 1e6) if milliseconds else 0
+
+
+async def _answered_or_gone(answer: asyncio.Future[Predicted], receive: Receive) -> None:
+    """Return when there is an answer; Disconnected, and nobody waits any more, when the client leaves first."""
+    leaving: asyncio.Future[Any] = asyncio.ensure_future(receive())
+    waited: set[asyncio.Future[Any]] = {answer, leaving}
+    try:
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not answer.done():
+            answer.cancel()
+            leaving.cancel()
+        elif not leaving.done():
+            leaving.cancel()
+    if answer.cancelled():
+        raise Disconnected

@@ -1,221 +1,181 @@
-"""From checked rows to logged answers: who answers which row, what each version says, and the record of it.
+"""From checked requests to logged answers: who answers which row, what is done when a version fails, and the record.
 
-Not here: reading requests (requests) and HTTP (exchange). Nothing leaves before its record is in the journal.
+Not here: waiting and batching (batching), what a version says (scoring), the records' form (recording) and HTTP.
+Nothing leaves before its record is in the journal.
 """
 
 from __future__ import annotations
 
 import logging
-import random
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from roadworthy.clock import Clock, micros, uuid7
-from roadworthy.features.batch import Batch, Floats
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
-from roadworthy.predictionlog.record import UNANSWERED, Number, Prediction
+from roadworthy.predictionlog.record import UNANSWERED, Group
 from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.requests import PredictRequest
-from roadworthy.serving.table import Loaded, Served, Table
+from roadworthy.serving.fallback import rescue
+from roadworthy.serving.questions import Predicted, Question
+from roadworthy.serving.recording import Fate, Recorder, unit_text
+from roadworthy.serving.scoring import Share, ask
+from roadworthy.serving.table import Served
 from roadworthy.serving.telemetry import Telemetry
 from roadworthy.traffic import Role, assign
 
 logger = logging.getLogger("roadworthy.worker")
 
+Result = Predicted | Rejected
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A request on its way through: what was asked, of whom, and since when.
 
-    event_time   microseconds since 1970 by the clock of events
-    started_ns   performance counter when the request was read
+@dataclass(slots=True)
+class Work:
+    """Requests to one model that are answered together.
+
+    shares    rows by the version that is asked
+    refused   number of a request → why it is not answered
     """
 
-    table: Table
-    served: Served
-    request: PredictRequest
-    event_time: int
-    started_ns: int
+    questions: Sequence[Question]
+    shares: list[Share]
+    refused: dict[int, Rejected] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Rows of one request that one version is asked."""
-
-    role: Role
-    version: int
-    propensity: float
-    rows: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a version said to a group, or why it said nothing.
-
-    encoded   little-endian float64, `width` bytes a row; b"" where nothing was encoded
-    output    one number a row; None where the model raised
-    error     one sentence, "" when all is well
-    """
-
-    batch: Batch
-    encoded: bytes
-    width: int
-    output: list[float] | None
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Predicted:
-    """The answer to all rows, in their order."""
-
-    outputs: list[float]
-    ids: list[str]
-    versions: list[int]
+    @property
+    def served(self) -> Served:
+        """The model, as the table of these requests has it."""
+        return self.questions[0].served
 
 
 class Predictor:
     """Asks versions and writes their answers down, for one worker."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        telemetry: Telemetry,
-        clock: Clock,
-        entropy: random.Random,
-        node: str,
-        release: str,
-    ) -> None:
-        self._journal, self._telemetry, self._clock, self._entropy = journal, telemetry, clock, entropy
-        self._node, self._release = node, release
+    def __init__(self, journal: Journal, telemetry: Telemetry, recorder: Recorder) -> None:
+        self._journal, self._telemetry, self._recorder = journal, telemetry, recorder
 
-    def predict(self, question: Question) -> Predicted:
-        """Answer a request; its records are in the journal when this returns.
+    def predict(self, questions: Sequence[Question]) -> list[Result]:
+        """Answer requests that found the same table; their records are in the journal when this returns.
 
-        raises Rejected: 422 for rows that do not fit the version they fall to, 503 without a champion or journal,
-               500 (`model_failed`) when a version raised or gave a number that is not finite
+        A refusal is 422 for rows that do not fit the version they fall to, 503 without a champion or journal, 500
+        (`model_failed`) when a version raised or gave a number that is not finite and nothing else may answer.
         """
-        groups = assigned(question)
-        batches = [self._batch(question, group) for group in groups]
-        said = [
-            _ask(question.served.versions[group.version], batch)
-            for group, batch in zip(groups, batches, strict=True)
-        ]
-        failed = [(group, one) for group, one in zip(groups, said, strict=True) if one.error]
-        records = self._write(
-            [
-                self._records(question, group, one, UNANSWERED if failed and not one.error else "")
-                for group, one in zip(groups, said, strict=True)
-            ]
-        )
-        if failed:
-            group, one = failed[0]
-            name = f"{question.served.name}@{group.version}"
-            raise Rejected(500, "model_failed", f"{name} could not predict: {one.error}")
-        records.sort(key=_row)
-        outputs = [record.output.value for record in records]  # type: ignore[union-attr]  # `_ask` gave finite numbers
-        return Predicted(outputs, [record.id for record in records], [record.version for record in records])
+        work = prepare(questions)
+        score(work)
+        return self.finish(work)
 
-    def shadow(self, question: Question) -> Callable[[], None] | None:
+    def finish(self, work: Work) -> list[Result]:
+        """Write down what was said, and answer; on the thread that owns the journal."""
+        if not work.shares:
+            return [
+                work.refused.get(number) or Predicted([], [], []) for number in range(len(work.questions))
+            ]
+        rescued = _rescued(work)
+        recorded = [(share, self._recorder.ids(work.questions, share)) for share in [*work.shares, *rescued]]
+        groups: list[Group] = []
+        for share, ids in recorded:
+            groups += self._recorder.groups(work.questions, share, ids, _fates(work, share, rescued))
+        try:
+            self.write(groups)
+        except Rejected as rejected:
+            return [work.refused.get(number, rejected) for number in range(len(work.questions))]
+        return _answers(work, recorded)
+
+    def shadow(self, questions: Sequence[Question]) -> Callable[[], None] | None:
         """The work of asking the shadow the same rows; None without a shadow. It fails nobody's request."""
-        version = question.served.route.shadow
+        version = questions[0].served.route.shadow
         if version is None:
             return None
-        group = Group("shadow", version, 1.0, range(len(question.request.rows)))
 
-        def ask() -> None:
+        def asked() -> None:
+            work = Work(questions, [])
+            share = _share(questions, range(len(questions)), "shadow", version, work.refused)
+            for rejected in work.refused.values():
+                self._telemetry.error("shadow_unreadable" if rejected.status == 422 else rejected.kind)
+            if not share.rows:
+                return
+            groups: list[Group] = []
+            for part in ask(questions[0].served.versions[version], share):
+                ids = self._recorder.ids(questions, part)
+                groups += self._recorder.groups(questions, part, ids, _fates(work, part, ()))
             try:
-                batch = self._batch(question, group)
-                self._write(
-                    [self._records(question, group, _ask(question.served.versions[version], batch), "")]
-                )
+                self.write(groups)
             except Rejected as rejected:
-                kind = "shadow_unreadable" if rejected.status == 422 else rejected.kind
-                self._telemetry.error(kind)
+                self._telemetry.error(rejected.kind)
 
-        return ask
+        return asked
 
-    def _batch(self, question: Question, group: Group) -> Batch:
-        request = question.request
-        if request.batch is None:
-            return question.served.reader.batch(request, group.version, group.rows)
-        if len(group.rows) == request.batch.n:
-            return request.batch
-        return request.batch.take(np.asarray(group.rows))
-
-    def _records(self, question: Question, group: Group, said: Said, decision: str) -> list[Prediction]:
-        loaded = question.served.versions[group.version]
-        schema = loaded.scorer.schema
-        plan, route = question.table.plan, question.served.route
-        logged_at = micros(self._clock.now())
-        latency = (time.perf_counter_ns() - question.started_ns) / 1e9
-        shared: dict[str, Any] = {
-            "request_id": question.request.request_id,
-            "namespace": plan.namespace,
-            "model": question.served.name,
-            "version": group.version,
-            "schema": loaded.schema,
-            "event_time": question.event_time,
-            "logged_at": logged_at,
-            "latency": latency,
-            "plan": plan.number,
-            "attempt": route.attempt,
-            "role": group.role,
-            "propensity": group.propensity,
-            "decision": decision,
-            "node": self._node,
-            "build": f"{self._release}+{loaded.prepared.digest[:16]}",
-            "status": "error" if said.error else "ok",
-            "error": said.error,
-        }
-        unit = loaded.scorer.unit
-        records = []
-        for position, (row, values) in enumerate(zip(group.rows, said.batch.rows(schema), strict=True)):
-            start = position * said.width
-            records.append(
-                Prediction(
-                    id=uuid7(question.event_time, self._entropy),
-                    row=row,
-                    unit=unit_text(values[unit]),
-                    inputs=tuple(values.values()),
-                    encoded=said.encoded[start : start + said.width],
-                    output=None if said.output is None else Number(said.output[position]),
-                    **shared,
-                )
-            )
-        return records
-
-    def _write(self, groups: Sequence[list[Prediction]]) -> list[Prediction]:
-        """Append the records of all groups to the journal, count them by group and return them together.
-
-        raises Rejected (503) when the operating system refuses the bytes
-        """
-        records = groups[0] if len(groups) == 1 else [record for group in groups for record in group]
+    def write(self, groups: Sequence[Group]) -> None:
+        """Append groups of records to the journal and count them; Rejected (503) when it cannot take them."""
         try:
-            self._journal.append(records)
+            self._journal.append_groups(groups)
         except JournalUnwritable as error:
             logger.error("nothing is answered, because nothing can be logged: %s", error)
             raise Rejected(
-                503, "log_unavailable", "the prediction log cannot be written: try again later"
+                503,
+                "log_unavailable",
+                "the prediction log cannot be written: try again later",
+                headers=((b"retry-after", b"1"),),
             ) from error
         for group in groups:
-            first = group[0]
-            self._telemetry.rows(first.model, first.version, first.role, first.status, len(group))
-        return records
+            self._telemetry.rows(group.model, group.version, group.role, group.status, len(group.ids))
 
 
-def assigned(question: Question) -> list[Group]:
-    """Rows by the version that answers them, champion first; Rejected (503) for rows that nobody answers.
+def prepare(questions: Sequence[Question]) -> Work:
+    """Rows of all requests by the version that answers them, champion first.
 
     Traffic is split by the champion's unit, whatever a standby or shadow beside it would have called one.
     """
+    served = questions[0].served
+    route = served.route
+    work = Work(questions, [])
+    if route.canary is None and route.champion is not None:
+        share = _share(questions, range(len(questions)), "champion", route.champion, work.refused)
+        work.shares = [share] if share.rows else []
+        return work
+    for owner, question in enumerate(questions):
+        try:
+            parts = _assigned(question, owner)
+        except Rejected as rejected:
+            work.refused[owner] = rejected
+        else:
+            _merge(work.shares, parts)
+    work.shares.sort(key=lambda share: share.role != "champion")
+    return work
+
+
+def score(work: Work) -> None:
+    """Ask every version its share; may run off the event loop."""
+    versions = work.served.versions
+    work.shares = [part for share in work.shares for part in ask(versions[share.version], share)]
+
+
+def _share(
+    questions: Sequence[Question],
+    owners: Iterable[int],
+    role: Role,
+    version: int,
+    refused: dict[int, Rejected],
+) -> Share:
+    """All rows of these requests as `version` reads them; a request that it cannot read is `refused`."""
+    share = Share(role, version, 1.0, [], [], [])
+    for owner in owners:
+        question = questions[owner]
+        try:
+            rows = question.served.reader.rows(question.request, version)
+        except Rejected as rejected:
+            refused[owner] = rejected
+            continue
+        share.rows += rows
+        if len(rows) == 1:
+            share.owners.append(owner)
+            share.places.append(0)
+        else:
+            share.owners += [owner] * len(rows)
+            share.places += range(len(rows))
+    return share
+
+
+def _assigned(question: Question, owner: int) -> list[Share]:
+    """The rows of one request by the role that its unit falls to; Rejected when one cannot be answered or read."""
     served = question.served
     route = served.route
-    if route.canary is None and route.champion is not None:
-        return [Group("champion", route.champion, 1.0, range(len(question.request.rows)))]
     decides = route.canary if route.champion is None else route.champion
     if decides is None:
         raise _no_champion(served)
@@ -227,53 +187,103 @@ def assigned(question: Question) -> list[Group]:
             raise _no_champion(served)
         found.setdefault(answer, []).append(number)
     return [
-        Group(*answer, numbers)
-        for answer, numbers in sorted(found.items(), key=lambda item: item[0][0] != "champion")
+        Share(
+            *answer, [owner] * len(numbers), numbers, served.reader.rows(question.request, answer[1], numbers)
+        )
+        for answer, numbers in found.items()
     ]
+
+
+def _merge(shares: list[Share], parts: Sequence[Share]) -> None:
+    for part in parts:
+        key = (part.role, part.version)
+        mine = next((share for share in shares if (share.role, share.version) == key), None)
+        if mine is None:
+            shares.append(part)
+        else:
+            mine.owners += part.owners
+            mine.places += part.places
+            mine.rows += part.rows
 
 
 def _no_champion(served: Served) -> Rejected:
     return Rejected(503, "no_champion", f"{served.name} has no champion yet: release a version first")
 
 
-def unit_text(value: Any) -> str:
-    """A unit as text, as it is hashed and logged: whole numbers without a point, missing as "".
-
-    >>> unit_text("UA1545"), unit_text(7.0), unit_text(None)
-    ('UA1545', '7', '')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _ask(loaded: Loaded, batch: Batch) -> Said:
-    """Let a version score a batch and look at what it said before anybody trusts it."""
-    try:
-        scored = loaded.scorer.score(batch)
-        encoded = np.ascontiguousarray(scored.encoded, dtype="<f8")
-        output = np.asarray(scored.output, dtype=np.float64)
-    except Exception as error:
-        logger.exception("%s@%d raised", loaded.prepared.model, loaded.prepared.version)
-        return Said(batch, b"", 0, None, f"it raised {type(error).__name__}")
-    if output.shape != (batch.n,) or encoded.shape[:1] != (batch.n,):
-        return Said(batch, b"", 0, None, f"it gave an output of shape {output.shape} for {batch.n} rows")
-    return Said(batch, encoded.tobytes(), encoded.shape[1] * 8, output.tolist(), _fault(output, loaded))
+def _rescued(work: Work) -> list[Share]:
+    """Let fallbacks answer the rows that their version did not; requests left with a failed row are refused."""
+    failed = [share for share in work.shares if share.said.error or share.said.wrong]
+    if not failed:
+        return []
+    rescued: list[Share] = []
+    for share in failed:
+        error = share.said.error
+        lost = share.at(list(range(len(share.rows))) if error else sorted(share.said.wrong))
+        parts = rescue(work.questions, lost)
+        saved = {
+            (owner, place) for part in parts for owner, place in zip(part.owners, part.places, strict=True)
+        }
+        rescued += parts
+        for owner in dict.fromkeys(lost.owners):
+            rows = [place for one, place in zip(lost.owners, lost.places, strict=True) if one == owner]
+            if any((owner, place) not in saved for place in rows) and owner not in work.refused:
+                name = f"{work.served.name}@{share.version}"
+                reason = error or _sentence(share, owner)
+                work.refused[owner] = Rejected(500, "model_failed", f"{name} could not predict: {reason}")
+    return rescued
 
 
-def _fault(output: Floats, loaded: Loaded) -> str:
-    """What is wrong with numbers that a version gave, "" when nothing is."""
-    finite = np.isfinite(output)
-    if not finite.all():
-        return f"{int((~finite).sum())} of {len(output)} outputs are not finite numbers"
-    clamp = loaded.scorer.model.clamp
-    if clamp is None:
-        return ""
-    outside = int(((output < clamp[0]) | (output > clamp[1])).sum())
-    return f"{outside} of {len(output)} outputs are outside {clamp[0]:g} to {clamp[1]:g}" if outside else ""
+def _sentence(share: Share, owner: int) -> str:
+    """What is wrong with the numbers that a version gave to one request."""
+    mine = [at for at, one in enumerate(share.owners) if one == owner]
+    reasons = [share.said.wrong[at] for at in mine if at in share.said.wrong]
+    first = reasons[0]
+    what = "not finite numbers" if first == "not a finite number" else first
+    return f"{reasons.count(first)} of {len(mine)} outputs are {what}"
 
 
-def _row(record: Prediction) -> int:
-    return record.row
+def _fates(work: Work, share: Share, rescued: Sequence[Share]) -> dict[int, Fate]:
+    """What became of the rows of a share, where that is not simply to be the answer."""
+    said = share.said
+    if not (said.error or said.wrong or work.refused or share.decisions):
+        return {}
+    fates: dict[int, Fate] = {}
+    for at, owner in enumerate(share.owners):
+        if said.error:
+            fates[at] = ("error", said.error, "")
+        elif at in said.wrong:
+            fates[at] = ("error", _sentence(share, owner), "")
+        elif owner in work.refused and share.role != "shadow":
+            fates[at] = ("ok", "", UNANSWERED)
+        elif at in share.decisions:
+            fates[at] = ("ok", "", share.decisions[at])
+    return fates
+
+
+def _answers(work: Work, recorded: Sequence[tuple[Share, list[str]]]) -> list[Result]:
+    """The answer to every request, in their order."""
+    share, ids = recorded[0]
+    plain = len(recorded) == 1 and not (work.refused or share.decisions)
+    if plain and share.owners == list(
+        range(len(work.questions))
+    ):  # one row each, all answered by one version
+        outputs, version = share.said.outputs or [], share.version
+        return [Predicted([output], [name], [version]) for output, name in zip(outputs, ids, strict=True)]
+    answers: list[Result] = []
+    for number, question in enumerate(work.questions):
+        n = len(question.request.rows)
+        answers.append(work.refused.get(number) or Predicted([0.0] * n, [""] * n, [0] * n))
+    for share, ids in recorded:
+        said = share.said
+        for at, owner in enumerate(share.owners):
+            answer = answers[owner]
+            if isinstance(answer, Rejected) or said.outputs is None or at in said.wrong:
+                continue
+            place = share.places[at]
+            answer.outputs[place], answer.ids[place] = said.outputs[at], ids[at]
+            answer.versions[place] = share.version
+            if at in share.decisions:
+                answer.decisions = {**answer.decisions, place: share.decisions[at]}
+            if share.role == "fallback":
+                answer.fallback = [*answer.fallback, place]
+    return answers

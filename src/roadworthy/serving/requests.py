@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from roadworthy.clock import micros
 from roadworthy.errors import Fault, SchemaError
 from roadworthy.features.batch import Batch
+from roadworthy.features.columns import EARLIEST, LATEST
 from roadworthy.features.schema import InputSchema, row_type
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.faults import fault_of, invalid, kind_of, malformed_json, shown
@@ -23,22 +25,23 @@ MAX_REQUEST_ID = 128
 
 Form = Literal["instances", "inputs"]
 Rows = list[dict[str, Any]]
+#: One row: a plain value for every field of a schema, in its order; times as microseconds, None = missing.
+Row = tuple[Any, ...]
+
+_as_tuple = msgspec.structs.astuple
 
 _RequestId = Annotated[str, msgspec.Meta(max_length=MAX_REQUEST_ID)]
 
 
-@dataclass(frozen=True, slots=True)
-class PredictRequest:
+class PredictRequest(msgspec.Struct, frozen=True, gc=False):
     """A decoded request.
 
-    rows         what was sent, one dict a row; values as JSON has them or already typed
-    batch        the rows as columns, when all versions of the route read the same schema; else None
+    rows         checked rows, when all versions of the route read the same schema; else what was sent, a dict each
     form         how it was sent, and so how it is answered
     request_id   the client's idempotency key, "" without one
     """
 
-    rows: Rows
-    batch: Batch | None
+    rows: list[Row] | Rows
     form: Form
     request_id: str
 
@@ -57,55 +60,78 @@ class RequestReader:
         self._known = {name for schema in schemas.values() for name in schema.names()}
         digests = {schema.digest for schema in schemas.values()}
         self._single = next(iter(schemas.values())) if len(digests) == 1 else None
+        self._names = self._single.names() if self._single else ()
+        fields = self._single.fields if self._single else ()
+        self._times = [at for at, field in enumerate(fields) if field.kind == "timestamp"]
         row: Any = dict[str, Any] if self._single is None else next(iter(self._row_types.values()))
-        self._decoder = msgspec.json.Decoder(_body_type(row, self._single, max_rows))
+        self._decode = msgspec.json.Decoder(_body_type(row, self._single, max_rows)).decode
 
     def read(self, body: bytes) -> PredictRequest:
         """Decode a body; Rejected (400, 413, 422) with all faults."""
         try:
-            decoded: Any = self._decoder.decode(body)
+            decoded: Any = self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._explained(body, error) from None
-        rows, form = _rows(decoded)
+        instances, columns = decoded.instances, decoded.inputs
+        if (instances is msgspec.UNSET) == (columns is msgspec.UNSET):
+            raise invalid(_both_or_neither(instances is not msgspec.UNSET))
+        if columns is msgspec.UNSET:
+            form: Form = "instances"
+            rows: Any = instances if self._single is None else list(map(_as_tuple, instances))
+        else:
+            form = "inputs"
+            rows = self._transposed(columns)
         if not rows:
             raise Rejected(422, "empty_batch", f"$.{form} has no rows: send at least one")
-        batch = None
-        if self._single is not None:
-            batch = self._batch(rows, self._single, form, None)
-        return PredictRequest(rows, batch, form, decoded.request_id)
+        if self._times:
+            _to_micros(rows, self._times, self._names, form)
+        return PredictRequest(rows, form, decoded.request_id)
 
-    def batch(self, request: PredictRequest, version: int, indices: Sequence[int]) -> Batch:
-        """The rows at `indices` as `version` reads them, where the versions of a route read different schemas.
+    def _transposed(self, columns: Any) -> list[Row] | Rows:
+        named = columns if isinstance(columns, dict) else msgspec.structs.asdict(columns)
+        lengths = _length_faults(named)
+        if lengths:
+            raise invalid(lengths)
+        return _transposed(named) if self._single is None else list(zip(*named.values(), strict=True))
 
-        raises Rejected (422) with all faults of these rows
+    def rows(self, request: PredictRequest, version: int, places: Sequence[int] | None = None) -> list[Row]:
+        """The rows, or those at `places`, as `version` reads them; Rejected (422) with all faults of these rows.
+
+        Only where the versions of a route read different schemas is there anything left to check.
         """
+        if self._single is not None:
+            return request.rows if places is None else [request.rows[at] for at in places]  # type: ignore[return-value, misc]  # tuples then
+        places = range(len(request.rows)) if places is None else places
         schema, row = self._schemas[version], self._row_types[version]
         names = set(schema.names())
-        rows = [request.rows[index] for index in indices]
-        faults = _unknown_fields(request.rows, self._known, request.form)
-        chosen = [{name: value for name, value in sent.items() if name in names} for sent in rows]
+        sent: Rows = [request.rows[at] for at in places]  # type: ignore[misc]  # dicts then
+        faults = _unknown_fields(request.rows, self._known, request.form)  # type: ignore[arg-type]  # dicts then
+        chosen = [{name: value for name, value in one.items() if name in names} for one in sent]
         try:
             typed = msgspec.convert(chosen, list[row])  # type: ignore[valid-type]  # made at run time
         except msgspec.ValidationError as error:
-            faults += self._faults(chosen, schema, request.form, indices) or [fault_of(error)]
+            faults += self._faults(chosen, schema, request.form, places) or [fault_of(error)]
         if faults:
             raise invalid(faults)
-        return self._batch([msgspec.structs.asdict(one) for one in typed], schema, request.form, indices)
+        return self._checked([msgspec.structs.asdict(one) for one in typed], schema, request.form, places)
 
     def values(self, request: PredictRequest, name: str) -> list[Any]:
         """One field of every row, as it is logged; Rejected (422) with the faults of that field."""
-        if request.batch is not None:
-            return [row[name] for row in request.batch.select([name]).rows()]
+        if self._single is not None:
+            at = self._names.index(name)
+            return [row[at] for row in request.rows]  # type: ignore[index]  # tuples then
         field = next(filter(None, (schema.field(name) for schema in self._schemas.values())))
-        return [
-            row[name] for row in self._batch(request.rows, InputSchema((field,)), request.form, None).rows()
-        ]
+        rows = self._checked(request.rows, InputSchema((field,)), request.form, None)  # type: ignore[arg-type]  # dicts then
+        return [row[0] for row in rows]
 
-    def _batch(self, rows: Rows, schema: InputSchema, form: Form, indices: Sequence[int] | None) -> Batch:
+    def _checked(
+        self, rows: Rows, schema: InputSchema, form: Form, places: Sequence[int] | None
+    ) -> list[Row]:
         try:
-            return Batch.from_rows(rows, schema, path=f"$.{form}")
+            batch = Batch.from_rows(rows, schema, path=f"$.{form}")
         except SchemaError as error:
-            raise invalid(_relocated(error.faults, form, indices)) from None
+            raise invalid(_relocated(error.faults, form, places)) from None
+        return [tuple(row.values()) for row in batch.rows(schema)]
 
     def _faults(
         self, rows: Rows, schema: InputSchema, form: Form, indices: Sequence[int] | None
@@ -166,27 +192,29 @@ def _list_of(item: Any, length: msgspec.Meta) -> Any:
     return Annotated[list[item], length]
 
 
-def _rows(decoded: Any) -> tuple[Rows, Form]:
-    """The rows of a decoded body as dicts; Rejected when both forms or none are there, or columns differ in length."""
-    instances, columns = decoded.instances, decoded.inputs
-    if (instances is msgspec.UNSET) == (columns is msgspec.UNSET):
-        outside, _, _ = _outer_faults(
-            {
-                name: value
-                for name, value in (("instances", instances), ("inputs", columns))
-                if value is not msgspec.UNSET
-            }
-        )
-        raise invalid(outside)
-    if columns is msgspec.UNSET:
-        return [
-            row if isinstance(row, dict) else msgspec.structs.asdict(row) for row in instances
-        ], "instances"
-    named = columns if isinstance(columns, dict) else msgspec.structs.asdict(columns)
-    lengths = _length_faults(named)
-    if lengths:
-        raise invalid(lengths)
-    return _transposed(named), "inputs"
+def _both_or_neither(both: bool) -> list[Fault]:
+    sent: dict[str, Any] = {"instances": [], "inputs": {}} if both else {}
+    return _outer_faults(sent)[0]
+
+
+def _to_micros(rows: list[Row], times: Sequence[int], names: Sequence[str], form: Form) -> None:
+    """Times that came as text become microseconds, in place; Rejected (422) for those outside the years we hold."""
+    faults: list[Fault] = []
+    for at in times:
+        for number, row in enumerate(rows):
+            value = row[at]
+            if type(value) is datetime:
+                moment = micros(value)
+                if not EARLIEST <= moment <= LATEST:
+                    path = (
+                        f"$.inputs.{names[at]}[{number}]"
+                        if form == "inputs"
+                        else f"$.instances[{number}].{names[at]}"
+                    )
+                    faults.append(Fault(path, "a time in the years 1 to 9999 UTC", kind_of(value)))
+                rows[number] = (*row[:at], moment, *row[at + 1 :])
+    if faults:
+        raise invalid(faults)
 
 
 def _transposed(columns: Mapping[str, Sequence[Any]]) -> Rows:

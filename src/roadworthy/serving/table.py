@@ -6,6 +6,7 @@ request keeps the one it started with, so requests in flight end on the version 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from roadworthy.node import Prepared
 from roadworthy.scorer import Scorer
 from roadworthy.serving.requests import RequestReader
 from roadworthy.traffic import Plan, Route, Staged
+
+_FINITE = (-sys.float_info.max, sys.float_info.max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,16 @@ class Loaded:
     scorer: Scorer
     schema: str
 
+    @property
+    def unit_at(self) -> int:
+        """Where the unit stands in a row."""
+        return self.scorer.schema.names().index(self.scorer.unit)
+
+    @property
+    def clamp(self) -> tuple[float, float]:
+        """The range in which an answer lies; every finite number where the version declares none."""
+        return self.scorer.model.clamp or _FINITE
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -33,6 +46,12 @@ class Served:
     route: Route
     versions: Mapping[int, Loaded]
     reader: RequestReader
+
+    @property
+    def deadline_ms(self) -> float:
+        """Milliseconds after which an answer of the champion is too late; 0 = whenever it comes."""
+        champion = self.route.champion
+        return 0.0 if champion is None else self.versions[champion].scorer.model.serving.deadline_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ SERIES: Mapping[str, tuple[str, str]] = {
     "roadworthy_requests_total": ("counter", "Requests answered, by model (empty without one) and HTTP status."),
     "roadworthy_rows_total": ("counter", "Rows logged as predictions, by model, version, role and status."),
     "roadworthy_errors_total": ("counter", "Requests refused or failed, by kind."),
+    "roadworthy_batches_total": ("counter", "Batches scored, by model; rows by batches is the mean size."),
+    "roadworthy_shadow_shed_rows_total": ("counter", "Rows that shadows were not asked, because answers came late."),
     "roadworthy_outcomes_total": ("counter", "Outcomes accepted, by model."),
     "roadworthy_journal_rows_total": ("counter", "Records written to journals: predictions and outcomes."),
     "roadworthy_predict_seconds": ("histogram", "Time from a predict request being read to its answer, by model."),
@@ -45,6 +47,8 @@ class Telemetry:
         self._rows: defaultdict[tuple[str, int, str, str], int] = defaultdict(int)
         self._errors: defaultdict[str, int] = defaultdict(int)
         self._outcomes: defaultdict[str, int] = defaultdict(int)
+        self._batches: defaultdict[str, int] = defaultdict(int)
+        self._shadow_shed = 0
         self._buckets: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self.journal_rows = 0
@@ -67,6 +71,14 @@ class Telemetry:
         self._rows[model, version, role, status] += count
         self.journal_rows += count
 
+    def batch(self, model: str) -> None:
+        """Count a batch."""
+        self._batches[model] += 1
+
+    def shadow_shed(self, rows: int) -> None:
+        """Count rows that a shadow was not asked."""
+        self._shadow_shed += rows
+
     def outcomes(self, model: str, count: int) -> None:
         """Count outcomes that were accepted."""
         self._outcomes[model] += count
@@ -87,6 +99,10 @@ class Telemetry:
             "roadworthy_outcomes_total": {
                 _labels(model=model): count for model, count in self._outcomes.items()
             },
+            "roadworthy_batches_total": {
+                _labels(model=model): count for model, count in self._batches.items()
+            },
+            "roadworthy_shadow_shed_rows_total": {"": self._shadow_shed} if self._shadow_shed else {},
             "roadworthy_journal_rows_total": {"": self.journal_rows},
         }
         return merged([self._before, own, self._histogram()])

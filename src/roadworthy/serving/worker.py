@@ -10,8 +10,8 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -23,15 +23,23 @@ from roadworthy.predictionlog.journal import Durability, Journal
 from roadworthy.serving import telemetry
 from roadworthy.serving.access import Guard
 from roadworthy.serving.app import Application
+from roadworthy.serving.batching import Lane, Lanes, Limits
+from roadworthy.serving.committing import Committer
 from roadworthy.serving.handlers import Handlers, Rules
 from roadworthy.serving.loading import Versions
 from roadworthy.serving.predicting import Predictor
+from roadworthy.serving.recording import Recorder
+from roadworthy.serving.shadowing import Shadows
 from roadworthy.serving.table import Table, build_table
 from roadworthy.serving.telemetry import Samples, Telemetry
 from roadworthy.traffic import Plan
 
 WATCH_SECONDS = 0.05
 HOUSEKEEPING_SECONDS = 1.0
+#: A batch that a model has had for so long will not come back.
+STUCK_SECONDS = 60.0
+#: Slow models that can be asked at the same time; the interpreter lock is free while they work.
+SCORING_THREADS = 2
 
 logger = logging.getLogger("roadworthy.worker")
 
@@ -44,7 +52,8 @@ class Options:
     worker            number of the worker on its node
     durability        `process` or `disk`, see `predictionlog.journal`
     seed              seed of prediction ids, for a replay; None draws from the operating system
-    token_digests     SHA-256 of the bearer tokens, hexadecimal; none = open
+    tokens            whether requests need one of the tokens in the node's `tokens.json`
+    limits            sizes of batches and queues
     """
 
     node_dir: Path
@@ -54,7 +63,8 @@ class Options:
     seed: str | None = None
     max_body_bytes: int = 4 << 20
     max_rows: int = 10_000
-    token_digests: Sequence[str] = ()
+    limits: Limits = field(default_factory=Limits)
+    tokens: bool = False
     release: str = ""
 
 
@@ -76,25 +86,39 @@ class Worker:
         self.telemetry = Telemetry(telemetry.counters(telemetry.load(self.node.telemetry(options.worker))))
         name = options.node_dir.name
         self.journal = Journal(
-            self.node.journals, options.worker, node=name, durability=options.durability, clock=self._clock
+            self.node.journals,
+            options.worker,
+            node=name,
+            durability=options.durability,
+            group_commit=True,
+            clock=self._clock,
         )
         seed = os.urandom(16).hex() if options.seed is None else f"{options.seed}:{options.worker}"
         entropy = random.Random(seed)  # noqa: S311  # names predictions, guards nothing; its seed is 128 random bits
-        predictor = Predictor(self.journal, self.telemetry, self._clock, entropy, name, options.release)
+        recorder = Recorder(self._clock, entropy, name, options.release)
+        predictor = Predictor(self.journal, self.telemetry, recorder)
+        self._shadows = Shadows(self.telemetry, at_once=options.replay_clock)
+        committer = Committer(
+            self.journal, ThreadPoolExecutor(1, "sync"), needed=options.durability == "disk"
+        )
+        scorers = ThreadPoolExecutor(SCORING_THREADS, "score")
+        self._lanes = Lanes(
+            lambda: Lane(predictor, committer, self.telemetry, scorers, options.limits, self._shadows)
+        )
         rules = Rules(options.replay_clock, options.max_rows, options.release)
         self._handlers = Handlers(
             rules,
             self.node,
             self.journal,
-            predictor,
+            committer,
+            self._lanes,
             self.telemetry,
             self._clock,
             lambda: self.table,
             self._merged,
         )
-        self.app = Application(
-            self._handlers, Guard(options.token_digests), self.telemetry, options.max_body_bytes
-        )
+        self._guard = Guard.following(self.node.tokens if options.tokens else None)
+        self.app = Application(self._handlers, self._guard, self.telemetry, options.max_body_bytes)
 
     async def watch(self) -> None:
         """Follow the plan file until cancelled; what goes wrong once (a full disk) must not end that."""
@@ -177,15 +201,19 @@ class Worker:
                 logger.error("cannot write the worker's state or telemetry: %s", error)
 
     def tidy(self) -> None:
-        """Seal the journal if it holds anything, and write state and telemetry."""
+        """Take new tokens, seal the journal if it holds anything, and write state and telemetry."""
+        self._guard.refresh()
         if self.journal.rows:
             self.journal.seal()
         self._save_telemetry()
-        self.report()
+        if (
+            self._lanes.stuck_seconds < STUCK_SECONDS
+        ):  # else the supervisor takes this worker for hung, as it is
+            self.report()
 
     def finish(self) -> None:
         """Leave nothing behind: the last shadows are asked, the journal is sealed."""
-        self.app.finish()
+        self._shadows.finish()
         self.journal.seal()
         self.tidy()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,27 @@ from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.journal import Journal
 from roadworthy.serving.access import Guard
 from roadworthy.serving.app import Application
+from roadworthy.serving.batching import Lane, Lanes
+from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Receive
 from roadworthy.serving.handlers import EVENT_TIME, Handlers, Rules
-from roadworthy.serving.predicting import Predictor
 from roadworthy.serving.table import Table
 from roadworthy.serving.telemetry import Telemetry
 from roadworthy.traffic import Plan
+
+
+def no_lane() -> Lane:
+    """Nobody asks a model here."""
+    raise AssertionError
 
 
 def application(directory: Path, *, replay_clock: bool = False) -> Application:
     """One that serves no model yet."""
     node, telemetry, clock = NodeDirectory(directory), Telemetry(), SystemClock()
     journal = Journal(node.journals, 0)
+    executor = ThreadPoolExecutor(1)
     handlers = Handlers(
-        Rules(replay_clock, 10, "0"), node, journal,
-        Predictor(journal, telemetry, clock, random.Random(1), "n", "0"),
+        Rules(replay_clock, 10, "0"), node, journal, Committer(journal, executor, needed=False), Lanes(no_lane),
         telemetry, clock, lambda: Table(Plan(number=1), {}), dict,
     )  # fmt: skip
     return Application(handlers, Guard([]), telemetry, 1_000, body_seconds=0.05)

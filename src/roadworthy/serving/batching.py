@@ -1,0 +1,295 @@
+"""Batches that nobody waits for: what has been read by the time the model is free is answered together.
+
+Not here: what an answer is (predicting). A quick model is asked on the event loop; a slow one on a thread, so that
+health, outcomes and other models go on meanwhile. Everything here runs on the event loop except `score`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from roadworthy.serving.committing import Committer
+from roadworthy.serving.exchange import Rejected
+from roadworthy.serving.predicting import Predictor, Result, Work, prepare, score
+from roadworthy.serving.questions import Predicted, Question
+from roadworthy.serving.scoring import Said
+from roadworthy.serving.shadowing import Shadows
+from roadworthy.serving.telemetry import Telemetry
+
+#: A batch that is expected to take longer is scored on a thread; up to then a thread costs more than it gives.
+INLINE_SECONDS = 0.004
+#: Nobody waits so long for the interpreter alone.
+_WAITED_SECONDS = 0.1
+
+logger = logging.getLogger("roadworthy.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a model's queue takes.
+
+    max_batch     most rows of a batch, unless one request alone has more
+    max_waiting   most rows that wait; beyond them the oldest requests are refused
+    """
+
+    max_batch: int = 256
+    max_waiting: int = 20_000
+
+
+@dataclass(eq=False, slots=True)
+class Waiting:
+    """A request that waits for its answer; `answer` may be cancelled when its client is gone."""
+
+    question: Question
+    answer: asyncio.Future[Predicted]
+    timer: asyncio.TimerHandle | None = None
+
+
+class Lane:
+    """The requests to one model of one worker, in order."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        committer: Committer,
+        telemetry: Telemetry,
+        executor: Executor,
+        limits: Limits,
+        shadows: Shadows,
+    ) -> None:
+        self._predictor, self._committer, self._telemetry = predictor, committer, telemetry
+        self._executor, self._limits, self._shadows = executor, limits, shadows
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Waiting] = deque()
+        self._rows = 0
+        self._scheduled = False
+        self._cost = _Cost()
+        self.busy_since: float | None = None
+
+    @property
+    def slow(self) -> bool:
+        """Whether a request may have to wait for longer than a turn of the event loop."""
+        return self.busy_since is not None or self._cost.slow
+
+    def ask(self, question: Question) -> asyncio.Future[Predicted]:
+        """Queue a request; the future gives its answer or raises `Rejected`."""
+        waiting = Waiting(question, self._loop.create_future())
+        rows = len(question.request.rows)
+        if self._rows + rows > self._limits.max_waiting and self._rows:
+            self._shed(rows)
+        if question.deadline_ns and self.slow:
+            seconds = max(0.0, (question.deadline_ns - time.perf_counter_ns()) / 1e9)
+            waiting.timer = self._loop.call_later(seconds, self._late, waiting)
+        self._waiting.append(waiting)
+        self._rows += rows
+        if not self._scheduled and self.busy_since is None:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+        return waiting.answer
+
+    def _shed(self, rows: int) -> None:
+        """Make room by refusing the oldest: who has waited longest is the first to have given up."""
+        while self._waiting and self._rows + rows > self._limits.max_waiting:
+            oldest = self._waiting.popleft()
+            self._rows -= len(oldest.question.request.rows)
+            if not oldest.answer.done():
+                self._settle(oldest, overloaded())
+
+    def _flush(self) -> None:
+        """Answer what waits, as far as it goes into one batch."""
+        self._scheduled = False
+        batch = self._take()
+        if not batch:
+            return
+        questions = [waiting.question for waiting in batch]
+        rows = sum(len(question.request.rows) for question in questions)
+        try:
+            work = prepare(questions)
+        except Exception as error:  # noqa: BLE001  # whatever it is, nobody may be left waiting
+            self._broken(batch, error)
+        else:
+            if self._cost.expected(rows) <= INLINE_SECONDS:
+                started = time.perf_counter()
+                score(work)
+                self._cost.learn(rows, time.perf_counter() - started)
+                self._finish(batch, work)
+            else:
+                self._score_elsewhere(batch, work, rows)
+        if self._waiting and self.busy_since is None and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _take(self) -> list[Waiting]:
+        """The oldest requests that found the same table, up to the largest batch; whose time is over are refused."""
+        batch: list[Waiting] = []
+        rows = 0
+        waiting = self._waiting
+        while waiting:
+            head = waiting[0]
+            size = len(head.question.request.rows)
+            if batch and (
+                rows + size > self._limits.max_batch or head.question.served is not batch[0].question.served
+            ):
+                break
+            waiting.popleft()
+            self._rows -= size
+            if head.answer.done():
+                continue
+            deadline = head.question.deadline_ns
+            if deadline and time.perf_counter_ns() >= deadline:
+                self._late(head)
+                continue
+            batch.append(head)
+            rows += size
+        return batch
+
+    def _score_elsewhere(self, batch: list[Waiting], work: Work, rows: int) -> None:
+        self.busy_since = time.perf_counter()
+        done = self._loop.run_in_executor(self._executor, _timed_score, work)
+        for waiting in batch:
+            deadline = waiting.question.deadline_ns
+            if deadline and waiting.timer is None:
+                seconds = max(0.0, (deadline - time.perf_counter_ns()) / 1e9)
+                waiting.timer = self._loop.call_later(seconds, self._late, waiting)
+
+        def scored(finished: asyncio.Future[float]) -> None:
+            self.busy_since = None
+            if finished.exception() is not None:
+                self._broken(batch, finished.exception())
+            else:
+                self._cost.learn(rows, finished.result())
+                self._finish(batch, work)
+            if self._waiting and not self._scheduled:
+                self._scheduled = True
+                self._loop.call_soon(self._flush)
+
+        done.add_done_callback(scored)
+
+    def _late(self, waiting: Waiting) -> None:
+        """The time of a request is over: a fallback answers, or nobody; its version's answer comes to nothing."""
+        if waiting.answer.done():
+            return
+        question = waiting.question
+        work = prepare([question])
+        for share in work.shares:
+            share.said = Said(b"", None, "it did not answer in time")
+        (result,) = self._predictor.finish(work)
+        if isinstance(result, Rejected) and result.kind == "model_failed":
+            result = Rejected(
+                504, "too_late", "the answer did not come within the deadline: ask again, or allow more time"
+            )
+        self._settle(waiting, result)
+
+    def _finish(self, batch: list[Waiting], work: Work) -> None:
+        """Log and answer; whom a fallback has answered meanwhile, or who is gone, is left out."""
+        settled = {number for number, waiting in enumerate(batch) if waiting.answer.done()}
+        if settled:
+            work.shares = [
+                share.keep([at for at, owner in enumerate(share.owners) if owner not in settled])
+                for share in work.shares
+            ]
+            work.shares = [share for share in work.shares if share.rows]
+        try:
+            results = self._predictor.finish(work)
+        except Exception as error:  # noqa: BLE001  # whatever it is, nobody may be left waiting
+            self._broken(batch, error)
+            return
+        self._telemetry.batch(work.served.name)
+        if self._committer.needed:
+            self._committer.after(lambda failure: self._deliver(batch, results, failure))
+        else:
+            self._deliver(batch, results, None)
+        asked = [question for number, question in enumerate(work.questions) if number not in settled]
+        shadow = self._predictor.shadow(asked) if asked else None
+        if shadow is not None:
+            rows = sum(len(question.request.rows) for question in asked)
+            self._shadows.add(shadow, rows, asked[0].started_ns)
+
+    def _deliver(self, batch: Sequence[Waiting], results: Sequence[Result], failure: Rejected | None) -> None:
+        for waiting, result in zip(batch, results, strict=True):
+            if not waiting.answer.done():
+                self._settle(waiting, failure or result)
+
+    def _settle(self, waiting: Waiting, result: Result) -> None:
+        if waiting.timer is not None:
+            waiting.timer.cancel()
+        if isinstance(result, Rejected):
+            waiting.answer.set_exception(result)
+        else:
+            waiting.answer.set_result(result)
+
+    def _broken(self, batch: Sequence[Waiting], error: BaseException | None) -> None:
+        for waiting in batch:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(error or RuntimeError("a batch was lost"))
+
+
+def _timed_score(work: Work) -> float:
+    """Score on a thread; returns the seconds it would have taken on the event loop.
+
+    That is its processor time, because a thread also waits for the interpreter; unless it waited for something else.
+    """
+    started, began = time.perf_counter(), time.thread_time()
+    score(work)
+    passed = time.perf_counter() - started
+    return passed if passed > _WAITED_SECONDS else time.thread_time() - began
+
+
+class Lanes:
+    """The lanes of one worker, by model; made when a model is first asked."""
+
+    def __init__(self, make: Callable[[], Lane]) -> None:
+        self._make = make
+        self._lanes: dict[str, Lane] = {}
+
+    def of(self, model: str) -> Lane:
+        """The lane of that model, which must be one of the plan's."""
+        lane = self._lanes.get(model)
+        if lane is None:
+            lane = self._lanes[model] = self._make()
+        return lane
+
+    @property
+    def stuck_seconds(self) -> float:
+        """For how long the slowest batch now on a thread has been there; 0.0 when none is."""
+        since = [lane.busy_since for lane in self._lanes.values() if lane.busy_since is not None]
+        return time.perf_counter() - min(since) if since else 0.0
+
+
+def overloaded() -> Rejected:
+    """The refusal of a request for which there is no room."""
+    return Rejected(
+        503,
+        "overloaded",
+        "more requests wait than can be answered in time: try again after a moment",
+        headers=((b"retry-after", b"1"),),
+    )
+
+
+class _Cost:
+    """What a batch costs, by the power of two of its rows: an average that forgets, in seconds."""
+
+    def __init__(self) -> None:
+        self._seconds = [0.0] * 32
+        self.slow = False
+
+    def expected(self, rows: int) -> float:
+        """Seconds a batch of so many rows will take; sizes never seen are judged by smaller ones."""
+        size = rows.bit_length()
+        for smaller in range(size, -1, -1):
+            if self._seconds[smaller]:
+                return self._seconds[smaller] * 2.0 ** (size - smaller)
+        return 0.0
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Take in one more batch."""
+        size = rows.bit_length()
+        before = self._seconds[size]
+        self._seconds[size] = seconds if not before else before + 0.2 * (seconds - before)
+        self.slow = self._seconds[size] > INLINE_SECONDS

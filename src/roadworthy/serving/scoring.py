@@ -1,0 +1,161 @@
+"""What a version says to rows, looked at before anybody trusts it, and the rows of many requests kept apart.
+
+Not here: which version is asked (predicting) and the prediction log (recording). Safe to run off the event loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from roadworthy.features.batch import Floats
+from roadworthy.scorer import Scored
+from roadworthy.serving.table import Loaded
+from roadworthy.traffic import Role
+
+logger = logging.getLogger("roadworthy.worker")
+
+#: Rows scored in one call; a larger share is scored in pieces.
+MAX_BATCH_ROWS = 4_096
+
+
+@dataclass(slots=True)
+class Said:
+    """What a version said to rows, or why it said nothing.
+
+    encoded   little-endian float64, row after row; b"" where nothing was encoded
+    outputs   one number a row; None where the model said nothing
+    error     why it said nothing to any row; "" when it did
+    wrong     place of a row → what is wrong with its number
+    """
+
+    encoded: bytes
+    outputs: list[float] | None
+    error: str = ""
+    wrong: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Share:
+    """Rows that one version is asked, from any number of requests; all lists have one entry a row.
+
+    owners   number of the request in its batch
+    places   number of the row in its request
+    rows     the values, in the order of the version's schema
+    said     what the version said
+    decisions   place in this share → what its caller is told to do, where that is not just to use the output
+    """
+
+    role: Role
+    version: int
+    propensity: float
+    owners: list[int]
+    places: list[int]
+    rows: list[tuple[Any, ...]]
+    said: Said = field(default_factory=lambda: Said(b"", None, "it was not asked"))
+    decisions: dict[int, str] = field(default_factory=dict)
+
+    def of(self, owner: int) -> Share:
+        """The rows of one request."""
+        chosen = [at for at, one in enumerate(self.owners) if one == owner]
+        return self.at(chosen)
+
+    def at(self, chosen: Sequence[int]) -> Share:
+        """The rows at these places, not asked yet."""
+        return Share(
+            self.role,
+            self.version,
+            self.propensity,
+            [self.owners[at] for at in chosen],
+            [self.places[at] for at in chosen],
+            [self.rows[at] for at in chosen],
+        )
+
+    def keep(self, places: Sequence[int]) -> Share:
+        """The rows at these places with what was said to them."""
+        share, said = self.at(places), self.said
+        width = len(said.encoded) // len(self.rows)
+        share.said = Said(
+            b"".join(said.encoded[at * width : (at + 1) * width] for at in places),
+            None if said.outputs is None else [said.outputs[at] for at in places],
+            said.error,
+            {place: said.wrong[at] for place, at in enumerate(places) if at in said.wrong},
+        )
+        share.decisions = {
+            place: self.decisions[at] for place, at in enumerate(places) if at in self.decisions
+        }
+        return share
+
+
+def ask(loaded: Loaded, share: Share) -> list[Share]:
+    """Let a version answer a share; where it breaks on the rows of several requests, each of them is asked alone.
+
+    So a row on which a model raises, or which makes it return too few numbers, fails only its own request.
+    """
+    share.said = said(loaded, share.rows)
+    parts = [share]
+    if share.said.error and share.owners[0] != share.owners[-1]:
+        parts = [share.of(owner) for owner in dict.fromkeys(share.owners)]
+        for part in parts:
+            part.said = said(loaded, part.rows)
+    if loaded.scorer.model.serving.bands and share.role != "shadow":
+        for part in parts:
+            part.decisions = _decisions(loaded, part.said)
+    return parts
+
+
+def said(loaded: Loaded, rows: Sequence[tuple[Any, ...]], *, rule: bool = False) -> Said:
+    """What the version says to these rows, or its fallback rule; exceptions and wrong shapes become an error."""
+    try:
+        scored = _ruled(loaded, rows) if rule else _scored(loaded, rows)
+        encoded = np.ascontiguousarray(scored.encoded, dtype="<f8")
+        output = np.asarray(scored.output, dtype=np.float64)
+    except Exception as error:
+        logger.exception("%s@%d raised", loaded.prepared.model, loaded.prepared.version)
+        return Said(b"", None, f"it raised {type(error).__name__}")
+    if output.shape != (len(rows),) or encoded.shape[:1] != output.shape:
+        return Said(b"", None, f"it gave an output of shape {output.shape} for {len(rows)} rows")
+    return Said(encoded.tobytes(), output.tolist(), wrong=_wrong(output, loaded))
+
+
+def _ruled(loaded: Loaded, rows: Sequence[tuple[Any, ...]]) -> Scored:
+    return Scored(np.empty((len(rows), 0)), loaded.scorer.rule(rows))
+
+
+def _scored(loaded: Loaded, rows: Sequence[tuple[Any, ...]]) -> Scored:
+    if len(rows) <= MAX_BATCH_ROWS:
+        return loaded.scorer.score_rows(rows)
+    pieces = [
+        loaded.scorer.score_rows(rows[first : first + MAX_BATCH_ROWS])
+        for first in range(0, len(rows), MAX_BATCH_ROWS)
+    ]
+    encoded = np.concatenate([piece.encoded for piece in pieces])
+    return Scored(encoded, np.concatenate([np.asarray(piece.output) for piece in pieces]))
+
+
+def _wrong(output: Floats, loaded: Loaded) -> dict[int, str]:
+    """The rows whose number cannot be an answer, and why."""
+    low, high = loaded.clamp
+    right = (output >= low) & (output <= high)  # NaN is neither
+    if right.all():
+        return {}
+    return {
+        at: "not a finite number" if not np.isfinite(value) else f"outside {low:g} to {high:g}"
+        for at, value in enumerate(output.tolist())
+        if not right[at]
+    }
+
+
+def _decisions(loaded: Loaded, said: Said) -> dict[int, str]:
+    """The rows whose output lies in a band that the model does not answer alone; the first band counts."""
+    bands = loaded.scorer.model.serving.bands
+    found: dict[int, str] = {}
+    for at, output in enumerate(said.outputs or ()):
+        decision = next((band.decision for band in bands if band.low <= output <= band.high), None)
+        if decision is not None and at not in said.wrong:
+            found[at] = decision
+    return found
