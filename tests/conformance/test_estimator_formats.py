@@ -119,7 +119,7 @@ def test_a_row_answers_alike_alone_in_any_batch_and_any_order(predictor: Predict
             f"in parts of {size}": np.concatenate(
                 [predictor.predict(X[at : at + size]) for at in range(0, len(X), size)]
             )
-            for size in (2, 7, 8, 9, 32, 101)
+            for size in (2, 7, 8, 9, 12, 13, 32, 101)
         },
         "strided": predictor.predict(np.repeat(X, 2, axis=1)[:, ::2]),
         "column-major": predictor.predict(np.asfortranarray(X)),

@@ -30,8 +30,8 @@ _LN2_LOW = 1.9082149292705877e-10
 _SERIES = tuple(1.0 / float(np.prod(np.arange(1.0, k + 1.0))) for k in range(13, -1, -1))
 #: Beyond this a probability is 0 or 1 in float64, and the power of two would overflow.
 _EXTREME = 708.0
-#: An array operation costs as much as this many plain ones, or more.
-_FEW_ROWS = 8
+#: The array operations of one call cost as much as this many rows in plain floats (50 µs, and 4 µs a row of 21).
+_FEW_ROWS = 12
 
 
 class NumberWeight(msgspec.Struct, frozen=True, tag="number", forbid_unknown_fields=True):
@@ -90,13 +90,13 @@ class LinearPredictor:
         self._numbers = [(place, column.weight, column.mean, column.scale) for place, column in numbers]
         self._categories = [(place, column.weights) for place, column in groups]
         self._number_places = _places(numbers)
-        self._mean = _upright(column.mean for _, column in numbers)
-        self._scale = _upright(column.scale for _, column in numbers)
-        self._weight = _upright(column.weight for _, column in numbers)
+        self._mean = np.array([column.mean for _, column in numbers], dtype=np.float64)
+        self._scale = np.array([column.scale for _, column in numbers], dtype=np.float64)
+        self._weight = np.array([column.weight for _, column in numbers], dtype=np.float64)
         self._category_places = _places(groups)
         sizes = [len(column.weights) for _, column in groups]
-        self._sizes = np.array(sizes, dtype=np.float64).reshape(-1, 1)
-        self._starts = np.cumsum([0, *sizes[:-1]]).astype(np.intp).reshape(-1, 1)[: len(sizes)]
+        self._sizes = np.array(sizes, dtype=np.float64)
+        self._starts = np.cumsum([0, *sizes[:-1]]).astype(np.intp)[: len(sizes)]
         self._table = np.array(
             [weight for _, column in groups for weight in column.weights], dtype=np.float64
         )
@@ -129,23 +129,28 @@ class LinearPredictor:
         return _sigmoid_alone(total)
 
     def _together(self, rows: Floats) -> Floats:
-        """Many rows, a column at a time."""
-        columns = np.ascontiguousarray(rows.T)
-        total = np.full(columns.shape[1], self.model.intercept)
-        for part in self._category_parts(columns):
-            total += part
-        for part in self._weight * ((columns[self._number_places] - self._mean) / self._scale):
-            total += part
-        return sigmoid(total)
+        """Many rows: the parts of every sum side by side, then added from left to right."""
+        groups = len(self._categories)
+        parts = np.empty((len(rows), 1 + self.width), dtype=np.float64)
+        parts[:, 0] = self.model.intercept
+        if groups:
+            parts[:, 1 : 1 + groups] = self._category_parts(rows)
+        if groups < self.width:
+            numbers = rows.take(self._number_places, axis=1)
+            numbers -= self._mean
+            numbers /= self._scale
+            np.multiply(self._weight, numbers, out=parts[:, 1 + groups :])
+        # a running sum has one order by definition; `sum` adds pairwise, as the shape suggests
+        return sigmoid(np.add.accumulate(parts, axis=1)[:, -1])
 
-    def _category_parts(self, columns: Floats) -> Floats:
-        codes = columns[self._category_places]
+    def _category_parts(self, rows: Floats) -> Floats:
+        codes = rows.take(self._category_places, axis=1)
         known = (codes >= 0.0) & (codes < self._sizes)
-        if not known.all():
+        if np.count_nonzero(known) < known.size:
             raise SchemaError(
-                "encoded matrix", self._faults(codes, known), "Encode with the features of this version."
+                "encoded matrix", self._faults(codes.T, known.T), "Encode with the features of this version."
             )
-        parts: Floats = self._table[codes.astype(np.intp) + self._starts]
+        parts: Floats = self._table.take(codes.astype(np.intp) + self._starts)
         return parts
 
     def _faults(self, codes: Floats, known: npt.NDArray[np.bool_]) -> list[Fault]:
@@ -165,15 +170,19 @@ def sigmoid(z: Floats) -> Floats:
     >>> sigmoid(np.array([0.0, 800.0])).tolist()
     [0.5, 1.0]
     """
-    x = np.clip(-z, -_EXTREME, _EXTREME)
+    x = np.minimum(np.maximum(-z, -_EXTREME), _EXTREME)
     whole = np.rint(x * _LOG2_E)
-    rest = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
-    power = np.full_like(rest, _SERIES[0])
-    for term in _SERIES[1:]:
-        power *= rest
+    x -= whole * _LN2_HIGH
+    x -= whole * _LN2_LOW
+    power = x * _SERIES[0]
+    for term in _SERIES[1:-1]:
         power += term
-    exponent = np.where(np.isnan(whole), 0.0, whole).astype(np.int32)
-    answer: Floats = 1.0 / (1.0 + np.ldexp(power, exponent))
+        power *= x
+    power += _SERIES[-1]
+    # fmax passes over NaN, which is no whole number; NaN times any power of two is still NaN
+    power = np.ldexp(power, np.fmax(whole, -_EXTREME).astype(np.int32))
+    power += 1.0
+    answer: Floats = np.divide(1.0, power, out=power)
     return answer
 
 
@@ -192,8 +201,3 @@ def _sigmoid_alone(z: float) -> float:
 
 def _places(columns: list[tuple[int, Any]]) -> npt.NDArray[np.intp]:
     return np.array([place for place, _ in columns], dtype=np.intp)
-
-
-def _upright(values: Any) -> Floats:
-    """A number a column as an array of shape (columns, 1), to be spread over rows."""
-    return np.array(list(values), dtype=np.float64).reshape(-1, 1)

@@ -116,7 +116,7 @@ NUMBERS = st.floats(-1e6, 1e6)
 
 
 @given(
-    st.lists(st.tuples(NUMBERS, st.integers(0, 2), NUMBERS), min_size=9, max_size=40),
+    st.lists(st.tuples(NUMBERS, st.integers(0, 2), NUMBERS), min_size=13, max_size=40),
     st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS),
 )
 def test_one_row_in_plain_floats_has_the_bits_of_many_in_arrays(
