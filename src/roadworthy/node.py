@@ -106,6 +106,16 @@ class NodeDirectory:
         """Telemetry series of one worker."""
         return self.root / "metrics" / f"{worker}.json"
 
+    @property
+    def supervisor(self) -> Path:
+        """Process id of the supervisor while it serves."""
+        return self.root / "supervisor"
+
+    @property
+    def supervisor_telemetry(self) -> Path:
+        """Telemetry series of the supervisor, beside those of the workers, which export all of them."""
+        return self.root / "metrics" / "supervisor.json"
+
     def create(self) -> None:
         """Make the directories."""
         for path in (self.staged, self.journals, self.root / "workers", self.root / "metrics"):

@@ -20,10 +20,13 @@ from roadworthy.registry.nodes import Nodes
 from roadworthy.registry.plans import Plans
 from roadworthy.registry.versions import Versions
 from roadworthy.settings import Settings
-from roadworthy.supervisor.planning import Registered, Wanted
+from roadworthy.supervisor.planning import Registered, Said, Wanted
 
 #: A lock is waited for no longer than this: the next poll comes soon, and a plan read earlier goes on being served.
 BUSY_SECONDS = 1.0
+
+#: A longer reason is cut; the node's log has all of it.
+LONGEST_ERROR = 1_000
 
 
 class ControlDatabase:
@@ -55,10 +58,16 @@ class ControlDatabase:
             wanted |= {(model, version) for version in route.versions()}
         return Wanted(routes, tuple(self._registered(engine, *name) for name in sorted(wanted)))
 
-    def heartbeat(self, plan_number: int | None, prepared: list[tuple[str, int]]) -> None:
-        """Say that the node lives, which plan all its workers answer by (0 before one) and what all have prepared."""
+    def heartbeat(self, said: Said) -> None:
+        """Say that the node lives, which plan all its workers answer by (0 before one), and the rest of it."""
         nodes = Nodes(self._connected(), self._settings.namespace)
-        nodes.heartbeat(self._node, plan_number or 0, prepared, self._clock.now())
+        nodes.heartbeat(
+            self._node,
+            said.plan_number or 0,
+            said.prepared,
+            self._clock.now(),
+            errors={key: why[:LONGEST_ERROR] for key, why in said.errors.items()},
+        )
 
     def leave(self) -> None:
         """Say that the node stops on purpose."""

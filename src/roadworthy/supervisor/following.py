@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from roadworthy.clock import Clock, micros
 from roadworthy.errors import CorruptArtifact, NotReady
 from roadworthy.node import NodeDirectory, WorkerState
-from roadworthy.supervisor.planning import Wanted, next_plan, together
+from roadworthy.supervisor.planning import Said, Wanted, next_plan, together
 from roadworthy.supervisor.staging import Stager
 
 #: A node that has nothing new to say says so that often.
@@ -31,8 +31,8 @@ class Database(Protocol):
         """Routes and versions to have ready."""
         ...
 
-    def heartbeat(self, plan_number: int | None, prepared: list[tuple[str, int]]) -> None:
-        """Say what all workers of this node answer by and have prepared."""
+    def heartbeat(self, said: Said) -> None:
+        """Say what all workers of this node answer by and have prepared, and what is wrong."""
         ...
 
 
@@ -67,6 +67,7 @@ class Follower:
             named = ", ".join(f"{entry.model}@{entry.version}" for entry in plan.staged) or "no version"
             logger.info("plan %d is written, with %s", plan.number, named)
         self._confirm()
+        self._stager.keep({version.key for version in wanted.versions})
 
     def _confirm(self) -> None:
         try:
@@ -78,18 +79,24 @@ class Follower:
 class Reporter:
     """Reports the node to the control database: at once when something changed, else once a second.
 
-    states   gives the state of every worker's place, None for one that has not said anything
+    states     gives the state of every worker's place, None for one that has not said anything
+    troubles   gives what else is wrong, as in `planning.together`
     """
 
-    def __init__(self, database: Database, states: Callable[[], list[WorkerState | None]]) -> None:
-        self._database, self._states = database, states
-        self._said: tuple[int | None, list[tuple[str, int]]] | None = None
+    def __init__(
+        self,
+        database: Database,
+        states: Callable[[], list[WorkerState | None]],
+        troubles: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self._database, self._states, self._troubles = database, states, troubles
+        self._said: Said | None = None
         self._said_at = 0.0
 
     def report(self) -> None:
         """Say what is new, or that nothing is."""
-        saying = together(self._states())
+        saying = together(self._states(), self._troubles())
         if saying == self._said and time.monotonic() - self._said_at < HEARTBEAT_SECONDS:
             return
-        self._database.heartbeat(*saying)
+        self._database.heartbeat(saying)
         self._said, self._said_at = saying, time.monotonic()

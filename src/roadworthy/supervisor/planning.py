@@ -6,7 +6,7 @@ Not here: reading the database (control), staging (staging) and writing the file
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from roadworthy.errors import Conflict, NotReady
 from roadworthy.node import Prepared, WorkerState
@@ -76,20 +76,42 @@ def _same(plan: Plan, other: Plan) -> bool:
     )
 
 
-def together(states: Collection[WorkerState | None]) -> tuple[int | None, list[tuple[str, int]]]:
-    """What the node as a whole can say: the plan number all workers answer by, the versions all have prepared.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a node as a whole tells the control database.
 
-    states    one for each place; None for a worker that says nothing (yet)
-    returns   number and versions; (None, []) while any worker is missing
+    plan_number   number of the plan all its workers answer by; None before there is one
+    prepared      (model, version) that each of them could answer with at once, sorted
+    errors        `model@version`, `plan` or `worker N` → why something is not as it should be
+    """
+
+    plan_number: int | None = None
+    prepared: tuple[tuple[str, int], ...] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def together(states: Collection[WorkerState | None], troubles: Mapping[str, str] | None = None) -> Said:
+    """What a node can say from what its workers say.
+
+    states     one for each place; None for a worker that says nothing (yet)
+    troubles   what the supervisor itself has to say
+
+    A worker that serves no plan yet takes no requests: before it does it loads and adopts the newest plan. So it holds
+    nobody up as long as another one serves; a version counts as prepared when every worker that serves has it. While
+    nobody serves, because no plan can be adopted, what all of them have loaded is the way out.
 
     >>> ready = WorkerState(worker=0, pid=1, plan_number=3, prepared=(Prepared("delay", 1, "ab"),))
-    >>> together([ready, ready]), together([ready, None])
-    ((3, [('delay', 1)]), (None, []))
+    >>> starting = WorkerState(worker=1, pid=2)
+    >>> together([ready, ready]).prepared, together([ready, starting, None]).plan_number, together([starting, None])
+    ((('delay', 1),), 3, Said(plan_number=None, prepared=(), errors={}))
     """
     said = [state for state in states if state is not None]
-    if not said or len(said) < len(states):
-        return None, []
-    numbers = [state.plan_number for state in said]
-    known = [number for number in numbers if number is not None]
-    prepared = set.intersection(*({(one.model, one.version) for one in state.prepared} for state in said))
-    return min(known) if len(known) == len(numbers) else None, sorted(prepared)
+    errors = {key: why for state in reversed(said) for key, why in state.errors.items()}
+    errors.update(troubles or {})
+    serving = [state for state in said if state.plan_number is not None]
+    counted = serving or (said if len(said) == len(states) else [])
+    if not counted:
+        return Said(errors=errors)
+    prepared = set.intersection(*({(one.model, one.version) for one in state.prepared} for state in counted))
+    numbers = [state.plan_number for state in serving if state.plan_number is not None]
+    return Said(min(numbers, default=None), tuple(sorted(prepared)), errors)

@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import socket
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from roadworthy.clock import SystemClock
-from roadworthy.errors import DefinitionError
 from roadworthy.node import NodeDirectory, WorkerState, write_whole
-from roadworthy.predictionlog.journal import Durability
 from roadworthy.settings import Settings
-from roadworthy.supervisor.binding import bind, check_exposure
+from roadworthy.supervisor.binding import bind, check_exposure, is_loopback
 from roadworthy.supervisor.control import ControlDatabase
 from roadworthy.supervisor.crew import Crew
 from roadworthy.supervisor.following import Follower, Reporter
 from roadworthy.supervisor.lock import acquire
+from roadworthy.supervisor.notify import Notifier
+from roadworthy.supervisor.options import ServeOptions
 from roadworthy.supervisor.repeating import Repeating, Troubles
 from roadworthy.supervisor.rolling import Roller
 from roadworthy.supervisor.staging import Stager
+from roadworthy.supervisor.tls import check_tls
 from roadworthy.supervisor.tokens import TokenFollower
 from roadworthy.tokens import configured_file, read_tokens
 
@@ -41,61 +42,38 @@ TOKENS_SECONDS = 1.0
 #: How long a supervisor waits for the workers of one that died to drain.
 LOCK_SECONDS = 35.0
 
-#: A node's name becomes a directory and the beginning of its journals' names.
-_NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
 logger = logging.getLogger("roadworthy.supervisor")
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    workers: int
-    replay_clock: bool
-    durability: Durability
-    tokens_file: Path | None
-    seed: str | None
+def run(settings: Settings, options: ServeOptions) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; returns the exit status. SIGHUP replaces the workers one by one.
 
-
-def run(
-    settings: Settings,
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    workers: int = 2,
-    replay_clock: bool = False,
-    durability: Durability = "process",
-    *,
-    node: str | None = None,
-    seed: str | None = None,
-) -> int:
-    """Serve until SIGTERM or SIGINT, then drain; returns the exit status. Tokens: see ROADWORTHY_TOKENS_FILE.
-
-    port           0 takes a free one; the address stands in the file `address` of the node's directory
-    replay_clock   every request brings its event time
-    node           name of this node, by default that of the machine; it names a directory that outlives the process
-    seed           makes prediction ids of a replay repeatable
-
-    raises  Refused for an address that others reach without tokens; NotReady when the address is taken;
-            Conflict when another supervisor runs this node; DefinitionError for wrong arguments
+    raises  Refused for an address that others reach without tokens, or a TLS key that others can read; NotReady when
+            the address is taken; Conflict when another supervisor runs this node; DefinitionError for a file of tokens
+            or of TLS that cannot be used
     """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s supervisor %(levelname)s %(message)s"
     )
-    if workers < 1:
-        raise DefinitionError(f"{workers} workers cannot serve: start at least one")
-    name = node or node_name()
-    if not _NODE_NAME.fullmatch(name):
-        raise DefinitionError(
-            f"{name!r} cannot name a node: use at most 64 letters, digits, '.', '_' and '-', a letter or digit first"
-        )
     tokens_file = configured_file()
-    check_exposure(host, () if tokens_file is None else read_tokens(tokens_file))
-    directory = NodeDirectory(settings.nodes / name)
+    tokens = () if tokens_file is None else read_tokens(tokens_file)
+    check_exposure(options.host, tokens)
+    if options.tls_certificate is not None and options.tls_key is not None:
+        check_tls(options.tls_certificate, options.tls_key)
+    directory = NodeDirectory(settings.nodes / options.name)
     directory.create()
     lock = acquire(directory.lock, LOCK_SECONDS)
     try:
-        with bind(host, port) as listening:
-            options = _Options(workers, replay_clock, durability, tokens_file, seed)
-            return _Supervisor(settings, directory, listening, lock, options).serve()
+        with bind(options.host, options.port) as listening:
+            bound = str(listening.getsockname()[0])
+            check_exposure(bound, tokens)
+            if tokens and not (options.tls_certificate or options.behind_proxy or is_loopback(bound)):
+                logger.warning(
+                    "tokens and predictions cross the network to %s in clear text: give --tls-certificate and "
+                    "--tls-key, or say --behind-proxy when a proxy in front of it does TLS",
+                    bound,
+                )
+            return _Supervisor(settings, directory, listening, lock, options, tokens_file).serve()
     finally:
         os.close(lock)
 
@@ -104,9 +82,15 @@ class _Supervisor:
     """One node at work."""
 
     def __init__(
-        self, settings: Settings, node: NodeDirectory, listening: socket.socket, lock: int, options: _Options
+        self,
+        settings: Settings,
+        node: NodeDirectory,
+        listening: socket.socket,
+        lock: int,
+        options: ServeOptions,
+        tokens_file: Path | None,
     ) -> None:
-        self._node, self._listening = node, listening
+        self._node, self._listening, self._options = node, listening, options
         for stale in (*node.state(0).parent.glob("*.json"), *node.telemetry(0).parent.glob("*.json")):
             stale.unlink(missing_ok=True)
         self._lifeline, self._workers_end = os.pipe()[::-1]
@@ -115,18 +99,24 @@ class _Supervisor:
             settings, node.root.name, may_create=not node.plan.exists(), clock=clock
         )
         self._stager = Stager(node.staged)
-        follower = Follower(self._database, self._stager, node, settings.namespace, clock)
+        self._follower = Follower(self._database, self._stager, node, settings.namespace, clock)
         self._roller = Roller(node.journals, settings.log)
-        self._crew = self._make_crew(lock, options)
-        reporter = Reporter(self._database, self._states)
+        self._crew = self._make_crew(lock, tokens=tokens_file is not None)
+        reporter = Reporter(
+            self._database, self._states, lambda: {**self._stager.errors, **self._crew.troubles}
+        )
         self._troubles = Troubles()
         self._tasks = [
-            Repeating("control database", follower.poll, POLL_SECONDS, self._troubles),
+            Repeating("control database", self._follow, POLL_SECONDS, self._troubles),
             Repeating("heartbeat", reporter.report, REPORT_SECONDS, self._troubles),
             Repeating("prediction log", self._roller.roll, ROLL_SECONDS, self._troubles),
         ]
-        self._follow_tokens(options.tokens_file)
+        self._follow_tokens(tokens_file)
         self._stopped = threading.Event()
+        self._hung_up = threading.Event()
+        self._notifier = Notifier.from_environment()
+        self._has_terminal = sys.stderr.isatty()
+        self._counted: dict[str, int] = {}
 
     def _follow_tokens(self, file: Path | None) -> None:
         self._node.tokens.unlink(missing_ok=True)
@@ -135,35 +125,75 @@ class _Supervisor:
             tokens.follow()
             self._tasks.append(Repeating("tokens", tokens.follow, TOKENS_SECONDS, self._troubles))
 
-    def _make_crew(self, lock: int, options: _Options) -> Crew:
+    def _make_crew(self, lock: int, *, tokens: bool) -> Crew:
+        options = self._options
         arguments = ["--node-dir", str(self._node.root), "--fd", str(self._listening.fileno())]
         arguments += ["--parent-fd", str(self._workers_end), "--durability", options.durability]
         if options.replay_clock:
             arguments.append("--replay-clock")
         if options.seed is not None:
             arguments += ["--seed", options.seed]
-        if options.tokens_file is not None:
+        if tokens:
             arguments.append("--tokens")
+        if options.tls_certificate is not None and options.tls_key is not None:
+            arguments += ["--tls-certificate", str(options.tls_certificate.resolve())]
+            arguments += ["--tls-key", str(options.tls_key.resolve())]
+        if options.max_connections is not None:
+            arguments += ["--max-connections", str(options.max_connections)]
         inherited = [self._listening.fileno(), self._workers_end, lock]
-        return Crew(self._node, options.workers, arguments, inherited)
+        return Crew(self._node, options.workers, arguments, inherited, options.hang_seconds)
 
     def serve(self) -> int:
         """Work until told to stop; then drain."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopped.set())
+        signal.signal(signal.SIGHUP, lambda *_: self._hung_up.set())
         host, port = self._listening.getsockname()[:2]
         written = f"[{host}]" if ":" in host else host
-        write_whole(self._node.address, f"http://{written}:{port}\n".encode())
-        logger.info("node %s listens on http://%s:%d", self._node.root.name, written, port)
+        address = f"{'http' if self._options.tls_key is None else 'https'}://{written}:{port}"
+        write_whole(self._node.supervisor, f"{os.getpid()}\n".encode())
+        write_whole(self._node.address, f"{address}\n".encode())
+        logger.info("node %s listens on %s", self._node.root.name, address)
         for task in self._tasks:
             task.start()
         while not self._stopped.is_set():
-            self._crew.tend()
+            self._tend()
             self._stopped.wait(TEND_SECONDS)
         return self._drain()
 
+    def _tend(self) -> None:
+        if self._hung_up.is_set():
+            self._hung_up.clear()
+            self._hang_up()
+        self._crew.tend()
+        if self._crew.replaced != self._counted:
+            self._counted = dict(self._crew.replaced)
+            self._save_counts()
+        if self._crew.accepts:
+            self._notifier.ready()
+        self._notifier.alive()
+
+    def _hang_up(self) -> None:
+        """SIGHUP: a person or an init system wants new workers, or the terminal this was started from is gone."""
+        if self._has_terminal and not sys.stderr.isatty():
+            self._stopped.set()
+        elif self._options.seed is not None:
+            logger.error("the workers stay: new ones would repeat the identifiers that --seed makes")
+        else:
+            self._crew.roll()
+
+    def _save_counts(self) -> None:
+        """Put what the supervisor counts beside the telemetry of the workers, which export it."""
+        counts = {f'reason="{reason}"': count for reason, count in self._counted.items()}
+        try:
+            content = msgspec.json.encode({"roadworthy_worker_restarts_total": counts})
+            write_whole(self._node.supervisor_telemetry, content)
+        except OSError as error:
+            logger.error("cannot write the supervisor's telemetry: %s", error)
+
     def _drain(self) -> int:
         logger.info("draining")
+        self._notifier.stopping()
         self._listening.close()
         orderly = self._crew.stop()
         for task in self._tasks:
@@ -172,21 +202,16 @@ class _Supervisor:
             Repeating(name, last, 0.0, self._troubles).once()
         self._stager.close()
         self._node.address.unlink(missing_ok=True)
+        self._node.supervisor.unlink(missing_ok=True)
         logger.info("stopped")
         return 0 if orderly else 1
 
+    def _follow(self) -> None:
+        """One look at the control database, after one at what workers could not load."""
+        self._stager.suspect({key for state in self._states() if state for key in state.errors if "@" in key})
+        self._follower.poll()
+
     def _states(self) -> list[WorkerState | None]:
         """What the living workers say; a state that another process left does not count."""
-        processes = self._crew.processes
-        found = ((number, self._node.read_state(number)) for number in self._crew.numbers)
-        return [state if state and state.pid == processes.get(number) else None for number, state in found]
-
-
-def node_name() -> str:
-    """The name of this machine, as a node is named.
-
-    >>> all(letter.isalnum() or letter == "-" for letter in node_name())
-    True
-    """
-    name = re.sub(r"[^a-z0-9]", "-", socket.gethostname().lower())[:64].strip("-")
-    return name or "node"
+        found = ((pid, self._node.read_state(number)) for number, pid in self._crew.processes.items())
+        return [state if state and state.pid == pid else None for pid, state in found]

@@ -25,7 +25,7 @@ def test_a_machine_without_room_for_another_process_keeps_its_node(
     crew = Crew(NodeDirectory(tmp_path), 2, [], [])
     crew.tend()
     crew.tend()
-    assert crew.processes == {}
+    assert crew.processes == {0: None, 1: None}
     assert [record.message.split(" (")[0] for record in caplog.records] == [
         "worker 0 cannot be started",
         "worker 1 cannot be started",

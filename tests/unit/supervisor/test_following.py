@@ -12,7 +12,7 @@ from roadworthy.clock import SystemClock
 from roadworthy.errors import Conflict, NotReady
 from roadworthy.node import NodeDirectory, Prepared, WorkerState
 from roadworthy.supervisor.following import Follower, Reporter
-from roadworthy.supervisor.planning import Registered, Wanted
+from roadworthy.supervisor.planning import Registered, Said, Wanted
 from roadworthy.supervisor.staging import Stager
 from roadworthy.traffic import Route
 
@@ -22,7 +22,7 @@ class Database:
 
     def __init__(self) -> None:
         self.wanted: Wanted | None = Wanted({}, ())
-        self.told: list[tuple[int | None, list[tuple[str, int]]]] = []
+        self.told: list[Said] = []
 
     def read(self) -> Wanted:
         """What is wanted, unless the database is away."""
@@ -30,9 +30,9 @@ class Database:
             raise NotReady("away")
         return self.wanted
 
-    def heartbeat(self, plan_number: int | None, prepared: list[tuple[str, int]]) -> None:
+    def heartbeat(self, said: Said) -> None:
         """Keep it."""
-        self.told.append((plan_number, prepared))
+        self.told.append(said)
 
 
 def follower(database: Database, node: NodeDirectory) -> Follower:
@@ -108,10 +108,14 @@ def test_a_node_reports_changes_at_once_and_else_once_a_second() -> None:
     database = Database()
     state = WorkerState(worker=0, pid=1, plan_number=3, prepared=(Prepared("delay", 1, "ab"),))
     said: list[WorkerState | None] = [state]
-    reporter = Reporter(database, lambda: said)
+    reporter = Reporter(database, lambda: said, lambda: troubles)
+    troubles: dict[str, str] = {}
     reporter.report()
     reporter.report()
-    assert database.told == [(3, [("delay", 1)])]
-    said.append(None)
+    assert database.told == [Said(3, (("delay", 1),))]
+    troubles["delay@2"] = "cannot be staged"
     reporter.report()
-    assert database.told[1:] == [(None, [])]
+    assert database.told[1:] == [Said(3, (("delay", 1),), {"delay@2": "cannot be staged"})]
+    said[0] = None
+    reporter.report()
+    assert database.told[2:] == [Said(errors={"delay@2": "cannot be staged"})]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from roadworthy.errors import Conflict, NotReady
 from roadworthy.node import Prepared, WorkerState
-from roadworthy.supervisor.planning import Registered, Wanted, next_plan, together
+from roadworthy.supervisor.planning import Registered, Said, Wanted, next_plan, together
 from roadworthy.traffic import Plan, Route, Staged
 
 
@@ -73,12 +74,26 @@ def test_another_namespace_starts_over() -> None:
 
 
 def test_a_node_has_prepared_what_all_its_workers_have() -> None:
-    """The slowest worker speaks for the node."""
-    assert together([state(0, 4, 1, 2), state(1, 3, 1)]) == (3, [("delay", 1)])
+    """The slowest worker that serves speaks for the node."""
+    assert together([state(0, 4, 1, 2), state(1, 3, 1)]) == Said(3, (("delay", 1),))
 
 
-def test_a_node_with_a_worker_missing_has_prepared_nothing() -> None:
-    """A flip waits until the respawned worker has loaded."""
-    assert together([state(0, 4, 1), None]) == (None, [])
-    assert together([state(0, 4, 1), state(1, None, 1)]) == (None, [("delay", 1)])
-    assert together([]) == (None, [])
+def test_a_worker_that_starts_holds_up_no_rollback() -> None:
+    """It takes no requests before it has adopted the newest plan, so the others speak for the node."""
+    assert together([state(0, 4, 1), None]) == Said(4, (("delay", 1),))
+    assert together([state(0, 4, 1, 2), state(1, None, 1)]) == Said(4, (("delay", 1), ("delay", 2)))
+
+
+def test_while_nobody_serves_all_must_have_loaded_what_leads_out_of_it() -> None:
+    """A champion that cannot be loaded anywhere can be left for a version that can."""
+    assert together([state(0, None, 2), state(1, None, 2)]) == Said(None, (("delay", 2),))
+    assert together([state(0, None, 2), None]) == Said()
+    assert together([]) == Said()
+
+
+def test_what_is_wrong_is_said_once_and_by_name() -> None:
+    """By workers, of versions and of the plan; by the supervisor, of its places and of staging."""
+    first = msgspec.structs.replace(state(0, 4, 1), errors={"delay@2": "damaged"})
+    second = msgspec.structs.replace(state(1, None), errors={"plan": "waits", "delay@2": "damaged too"})
+    told = together([first, second, None], {"worker 2": "died young"})
+    assert told.errors == {"delay@2": "damaged", "plan": "waits", "worker 2": "died young"}
