@@ -1,0 +1,1 @@
+"""The same model on other servers, written as their documentation shows, each in an environment of its own."""
