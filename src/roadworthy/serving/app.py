@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
 
+from roadworthy.serving import infer_rest
 from roadworthy.serving.access import Guard
+from roadworthy.serving.batching import Waiting
 from roadworthy.serving.exchange import (
+    JSON,
     Answer,
     Call,
     Disconnected,
@@ -22,8 +25,10 @@ from roadworthy.serving.exchange import (
     Send,
     read_body,
     send_answer,
+    too_large,
 )
 from roadworthy.serving.handlers import Handlers
+from roadworthy.serving.infer_rest import InferRest
 from roadworthy.serving.telemetry import Telemetry
 from roadworthy.tokens import TokenScope
 
@@ -31,12 +36,17 @@ logger = logging.getLogger("roadworthy.worker")
 
 Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
-_MODELS = "/v1/models/"
-_PREDICT = ":predict"
+MODELS = "/v1/models/"
+PREDICT = ":predict"
+_ASKING = (PREDICT, "/infer")
 #: A client that needs longer to send a body keeps a connection and nothing else; shorter than the workers drain.
 BODY_SECONDS = 20.0
 
 _JSON_TYPES = (b"application/json", b"text/json")
+#: JSON with binary tensors behind it.
+_TENSOR_TYPES = (*_JSON_TYPES, b"application/octet-stream")
+
+_NAMED = ("/v1/models/{name}", "/v1/models/{name}:predict", "/v2/models/{name}", "/v2/models/{name}/infer")
 
 
 class Application:
@@ -56,43 +66,84 @@ class Application:
             "/v2/health/live": handlers.live,
             "/v2/health/ready": handlers.ready,
         }
-        self._gets: dict[str, Handler] = {"/metrics": handlers.metrics, "/openapi.json": handlers.openapi}
-        self._posts: dict[str, Handler] = {"/v1/outcomes": handlers.outcomes}
+        self._infer = InferRest(handlers, handlers.release)
+        self._gets: dict[str, Handler] = {
+            "/v2": self._infer.server,
+            "/metrics": handlers.metrics,
+            "/openapi.json": handlers.openapi,
+        }
+        self._posts: dict[str, tuple[Handler, TokenScope]] = {
+            "/v1/outcomes": (handlers.outcomes, "outcome"),
+            "/v1/log": (handlers.log, "predict"),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; every end of it is an answer, except when the client has gone."""
         if scope["type"] != "http":
             return
         started_ns = time.perf_counter_ns()
-        path: str = scope["path"]
-        name = path.removeprefix(_MODELS).removesuffix(_PREDICT) if path.startswith(_MODELS) else ""
         try:
-            answer = await self._answer(scope, receive, name, started_ns)
+            answer = await self._answer(scope, receive, started_ns)
         except Disconnected:
             self._telemetry.error("disconnected")
             return
         except Rejected as rejected:
-            self._telemetry.error(rejected.kind)
-            answer = rejected.answer()
-        except Exception:
-            logger.exception("a request failed in a way nobody foresaw")
-            self._telemetry.error("internal")
-            answer = Rejected(500, "internal", "the server failed; its log says why").answer()
-        model = name if self._handlers.knows(name) else ""
-        self._telemetry.request(model, answer.status)
+            answer = self._refused(rejected, scope["path"])
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client gets an answer
+            answer = self._failed(error, scope["path"])
+        self._count(scope["path"], answer.status, started_ns)
         await send_answer(answer, send)
-        if model and path.endswith(_PREDICT):
+
+    def express(self, scope: Scope, body: bytes, respond: Callable[[Answer], None]) -> Waiting | None:
+        """Answer a predict request that is here as a whole, without a task of its own; the same as `__call__` says.
+
+        respond   called once with the answer, perhaps before this returns
+        returns   what waits for the answer, to be told when the client leaves; None when there is an answer already
+        """
+        started_ns = time.perf_counter_ns()
+        path: str = scope["path"]
+
+        def told(answer: Answer) -> None:
+            self._count(path, answer.status, started_ns)
+            respond(answer)
+
+        try:
+            headers = dict(scope["headers"])
+            self._guard.check(headers.get(b"authorization"), "predict")
+            _check_content(headers, _JSON_TYPES)
+            if len(body) > self._limit:
+                raise too_large(self._limit)
+            return self._handlers.predict(Call(_name(path), headers, body, started_ns), told)
+        except Rejected as rejected:
+            told(self._refused(rejected, path))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client gets an answer
+            told(self._failed(error, path))
+        return None
+
+    def _refused(self, rejected: Rejected, path: str) -> Answer:
+        self._telemetry.error(rejected.kind)
+        return infer_rest.refused(rejected) if path.startswith("/v2") else rejected.answer()
+
+    def _failed(self, error: Exception, path: str) -> Answer:
+        logger.error("a request failed in a way nobody foresaw", exc_info=error)
+        return self._refused(Rejected(500, "internal", "the server failed; its log says why"), path)
+
+    def _count(self, path: str, status: int, started_ns: int) -> None:
+        name = _name(path) or infer_rest.model_of(path)
+        model = name if self._handlers.knows(name) else ""
+        self._telemetry.request(model, status)
+        if model and path.endswith(_ASKING):
             self._telemetry.latency(model, (time.perf_counter_ns() - started_ns) / 1e9)
 
-    async def _answer(self, scope: Scope, receive: Receive, name: str, started_ns: int) -> Answer:
-        method, path, headers = scope["method"], scope["path"], scope["headers"]
+    async def _answer(self, scope: Scope, receive: Receive, started_ns: int) -> Answer:
+        method, path, headers = scope["method"], scope["path"], dict(scope["headers"])
+        name = _name(path)
         if path in self._open:
-            handler = self._open[path]
+            handler: Handler | None = self._open[path]
             expected = "GET"
         else:
-            token = next((value for key, value in headers if key == b"authorization"), None)
             found = self._find(path, name)
-            self._guard.check(token, found[2] if found else "read")
+            self._guard.check(headers.get(b"authorization"), found[2] if found else "read")
             if found is None:
                 raise self._unknown_path()
             handler, expected, _ = found
@@ -105,43 +156,71 @@ class Application:
             )
         body = b""
         if expected == "POST":
-            _check_content(headers)
-            try:
-                async with asyncio.timeout(self._body_seconds):
-                    body = await read_body(headers, receive, self._limit)
-            except TimeoutError:
-                raise Rejected(
-                    408,
-                    "too_slow",
-                    f"the body did not arrive within {self._body_seconds:g} seconds: send it again",
-                    headers=((b"connection", b"close"),),
-                ) from None
-        answer = handler(Call(name, headers, body, started_ns, receive))
+            _check_content(headers, _TENSOR_TYPES if path.startswith(infer_rest.MODELS) else _JSON_TYPES)
+            body = await self._body(headers, receive)
+        call = Call(name or path, headers, body, started_ns)
+        if handler is None:
+            return await self._predicted(call, receive)
+        answer = handler(call)
         return answer if isinstance(answer, Answer) else await answer
 
-    def _find(self, path: str, name: str) -> tuple[Handler, Literal["GET", "POST"], TokenScope] | None:
-        """The handler of a path, the method it answers and the scope it wants; None without one."""
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                return await read_body(headers, receive, self._limit)
+        except TimeoutError:
+            raise Rejected(
+                408,
+                "too_slow",
+                f"the body did not arrive within {self._body_seconds:g} seconds: send it again",
+                headers=((b"connection", b"close"),),
+            ) from None
+
+    async def _predicted(self, call: Call, receive: Receive) -> Answer:
+        """The answer to a predict request; a client that leaves before it frees its place."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        waiting = self._handlers.predict(call, answer.set_result)
+        leaving: asyncio.Future[Any] = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait([answer, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            waiting.leave()
+        if not answer.done():
+            raise Disconnected
+        return answer.result()
+
+    def _find(self, path: str, name: str) -> tuple[Handler | None, Literal["GET", "POST"], TokenScope] | None:
+        """The handler of a path (None: it predicts), the method it answers and the scope it wants; None without one."""
         if name and "/" not in name:
-            if path.endswith(_PREDICT):
-                return self._handlers.predict, "POST", "predict"
+            if path.endswith(PREDICT):
+                return None, "POST", "predict"
             return self._handlers.metadata, "GET", "read"
         if path in self._gets:
             return self._gets[path], "GET", "read"
         if path in self._posts:
-            return self._posts[path], "POST", "outcome"
-        return None
+            handler, scope = self._posts[path]
+            return handler, "POST", scope
+        return self._infer.find(path) if path.startswith(infer_rest.MODELS) else None
 
     def _unknown_path(self) -> Rejected:
-        known = ", ".join(
-            sorted([*self._open, *self._gets, *self._posts, "/v1/models/{name}", "/v1/models/{name}:predict"])
-        )
+        known = ", ".join(sorted([*self._open, *self._gets, *self._posts, *_NAMED]))
         return Rejected(404, "unknown_path", f"there is nothing at this path; there is: {known}")
 
 
-def _check_content(headers: list[tuple[bytes, bytes]]) -> None:
-    """Rejected (415) for anything that says it is not plain JSON."""
-    for name, value in headers:
-        if name == b"content-type" and value.split(b";")[0].strip().lower() not in _JSON_TYPES:
-            raise Rejected(415, "content_type", "send the body as JSON with `Content-Type: application/json`")
-        if name == b"content-encoding" and value.strip().lower() != b"identity":
-            raise Rejected(415, "content_encoding", "send the body as it is, not compressed")
+def _name(path: str) -> str:
+    """The name of a model in a path; "" without one.
+
+    >>> _name("/v1/models/flight-delay:predict"), _name("/metrics")
+    ('flight-delay', '')
+    """
+    return path.removeprefix(MODELS).removesuffix(PREDICT) if path.startswith(MODELS) else ""
+
+
+def _check_content(headers: Mapping[bytes, bytes], types: tuple[bytes, ...]) -> None:
+    """Rejected (415) for anything that says it is of no such type, or compressed."""
+    kind = headers.get(b"content-type", JSON)
+    if kind != JSON and kind.split(b";")[0].strip().lower() not in types:
+        raise Rejected(415, "content_type", "send the body as JSON with `Content-Type: application/json`")
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise Rejected(415, "content_encoding", "send the body as it is, not compressed")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.predicting import Predictor, Result, Work, prepare, score
-from roadworthy.serving.questions import Predicted, Question
+from roadworthy.serving.questions import Question
 from roadworthy.serving.scoring import Said
 from roadworthy.serving.shadowing import Shadows
 from roadworthy.serving.telemetry import Telemetry
@@ -44,11 +44,28 @@ class Limits:
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A request that waits for its answer; `answer` may be cancelled when its client is gone."""
+    """A request that waits for its answer.
+
+    told   called once with the answer or the refusal
+    done   nobody waits any more
+    """
 
     question: Question
-    answer: asyncio.Future[Predicted]
+    told: Callable[[Result], None]
+    done: bool = False
     timer: asyncio.TimerHandle | None = None
+
+    def settle(self, result: Result) -> None:
+        """Tell the answer; only the first one counts."""
+        if not self.done:
+            self.leave()
+            self.told(result)
+
+    def leave(self) -> None:
+        """Wait no longer, because the client is gone: what is not scored yet is not scored for it."""
+        self.done = True
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 class Lane:
@@ -77,9 +94,9 @@ class Lane:
         """Whether a request may have to wait for longer than a turn of the event loop."""
         return self.busy_since is not None or self._cost.slow
 
-    def ask(self, question: Question) -> asyncio.Future[Predicted]:
-        """Queue a request; the future gives its answer or raises `Rejected`."""
-        waiting = Waiting(question, self._loop.create_future())
+    def ask(self, question: Question, told: Callable[[Result], None]) -> Waiting:
+        """Queue a request; `told` is called with its answer or refusal, perhaps before this returns."""
+        waiting = Waiting(question, told)
         rows = len(question.request.rows)
         if self._rows + rows > self._limits.max_waiting and self._rows:
             self._shed(rows)
@@ -91,15 +108,14 @@ class Lane:
         if not self._scheduled and self.busy_since is None:
             self._scheduled = True
             self._loop.call_soon(self._flush)
-        return waiting.answer
+        return waiting
 
     def _shed(self, rows: int) -> None:
         """Make room by refusing the oldest: who has waited longest is the first to have given up."""
         while self._waiting and self._rows + rows > self._limits.max_waiting:
             oldest = self._waiting.popleft()
             self._rows -= len(oldest.question.request.rows)
-            if not oldest.answer.done():
-                self._settle(oldest, overloaded())
+            oldest.settle(overloaded())
 
     def _flush(self) -> None:
         """Answer what waits, as far as it goes into one batch."""
@@ -139,7 +155,7 @@ class Lane:
                 break
             waiting.popleft()
             self._rows -= size
-            if head.answer.done():
+            if head.done:
                 continue
             deadline = head.question.deadline_ns
             if deadline and time.perf_counter_ns() >= deadline:
@@ -173,7 +189,7 @@ class Lane:
 
     def _late(self, waiting: Waiting) -> None:
         """The time of a request is over: a fallback answers, or nobody; its version's answer comes to nothing."""
-        if waiting.answer.done():
+        if waiting.done:
             return
         question = waiting.question
         work = prepare([question])
@@ -184,11 +200,11 @@ class Lane:
             result = Rejected(
                 504, "too_late", "the answer did not come within the deadline: ask again, or allow more time"
             )
-        self._settle(waiting, result)
+        waiting.settle(result)
 
     def _finish(self, batch: list[Waiting], work: Work) -> None:
         """Log and answer; whom a fallback has answered meanwhile, or who is gone, is left out."""
-        settled = {number for number, waiting in enumerate(batch) if waiting.answer.done()}
+        settled = {number for number, waiting in enumerate(batch) if waiting.done}
         if settled:
             work.shares = [
                 share.keep([at for at, owner in enumerate(share.owners) if owner not in settled])
@@ -213,21 +229,12 @@ class Lane:
 
     def _deliver(self, batch: Sequence[Waiting], results: Sequence[Result], failure: Rejected | None) -> None:
         for waiting, result in zip(batch, results, strict=True):
-            if not waiting.answer.done():
-                self._settle(waiting, failure or result)
-
-    def _settle(self, waiting: Waiting, result: Result) -> None:
-        if waiting.timer is not None:
-            waiting.timer.cancel()
-        if isinstance(result, Rejected):
-            waiting.answer.set_exception(result)
-        else:
-            waiting.answer.set_result(result)
+            waiting.settle(failure or result)
 
     def _broken(self, batch: Sequence[Waiting], error: BaseException | None) -> None:
+        logger.error("a batch failed in a way nobody foresaw", exc_info=error)
         for waiting in batch:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(error or RuntimeError("a batch was lost"))
+            waiting.settle(Rejected(500, "internal", "the server failed; its log says why"))
 
 
 def _timed_score(work: Work) -> float:

@@ -5,7 +5,7 @@ Not here: what any address means (routes) or what a prediction is.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,21 +35,19 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """What a handler gets.
 
     name         the part of the path that varies, such as the name of a model; "" without one
-    headers      as the server hands them over: lower-case names
+    headers      by lower-case name
     body         the whole body, b"" for a method without one
     started_ns   when the request was read, on the performance counter
-    receive      tells of the client's leaving, for those who wait long
     """
 
     name: str
-    headers: Sequence[tuple[bytes, bytes]]
+    headers: Mapping[bytes, bytes]
     body: bytes
     started_ns: int
-    receive: Receive
 
     def header(self, name: bytes) -> bytes | None:
-        """The first header of that lower-case name."""
-        return next((value for key, value in self.headers if key == name), None)
+        """The header of that lower-case name."""
+        return self.headers.get(name)
 
 
 class Rejected(RoadworthyError):
@@ -86,15 +84,15 @@ class Disconnected(Exception):  # not an error: the client went away and nobody 
     """The client closed the connection before its request was complete."""
 
 
-async def read_body(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
     """The whole body of at most `limit` bytes.
 
     raises Rejected (413) as soon as it is known to be larger, from its announced length or while it streams;
            Disconnected when the client leaves first
     """
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit() and int(value) > limit:
-            raise _too_large(limit)
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced) > limit:
+        raise too_large(limit)
     message = await receive()
     body: bytes = message.get("body", b"")
     parts, size = [body], len(body)
@@ -106,11 +104,12 @@ async def read_body(headers: Sequence[tuple[bytes, bytes]], receive: Receive, li
     if message["type"] == "http.disconnect":
         raise Disconnected
     if size > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _too_large(limit: int) -> Rejected:
+def too_large(limit: int) -> Rejected:
+    """The refusal of a body of more than `limit` bytes."""
     return Rejected(
         413, "too_large", f"the body is larger than {limit:,} bytes: split it into several requests"
     )

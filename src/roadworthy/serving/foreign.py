@@ -35,6 +35,9 @@ from roadworthy.serving.table import Served
 #: `Prediction.node` of what another system answered and did not name itself.
 ELSEWHERE = "elsewhere"
 
+#: As which version the telemetry counts them: anybody may name thousands, and a series is kept for each.
+FOREIGN_VERSION = 0
+
 _TYPES: Mapping[Kind, Any] = {
     "number": float, "boolean": bool, "string": String, "timestamp": Moment, "strings": Strings,
 }  # fmt: skip

@@ -16,12 +16,15 @@ from roadworthy.clock import Clock, micros, parse_instant
 from roadworthy.errors import DefinitionError
 from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
-from roadworthy.serving.batching import Lanes
+from roadworthy.serving.batching import Lanes, Waiting
 from roadworthy.serving.committing import Committer
-from roadworthy.serving.exchange import Answer, Call, Disconnected, Receive, Rejected
+from roadworthy.serving.exchange import Answer, Call, Rejected
+from roadworthy.serving.foreign import FOREIGN_VERSION, ForeignReader
 from roadworthy.serving.openapi import openapi
 from roadworthy.serving.outcomes import declared, read_outcomes
+from roadworthy.serving.predicting import Result
 from roadworthy.serving.questions import Predicted, Question
+from roadworthy.serving.requests import PredictRequest
 from roadworthy.serving.table import Served, Table
 from roadworthy.serving.telemetry import Samples, Telemetry, render
 
@@ -49,6 +52,7 @@ class Rules:
 class Handlers:
     """The handlers of one worker.
 
+    foreign    reads predictions that were made elsewhere
     table      gives the table to answer by now, None before the first
     merged     gives the telemetry of all workers of the node
     """
@@ -62,73 +66,97 @@ class Handlers:
         lanes: Lanes,
         telemetry: Telemetry,
         clock: Clock,
+        foreign: ForeignReader,
         table: Callable[[], Table | None],
         merged: Callable[[], Samples],
     ) -> None:
         self._rules, self._node, self._journal = rules, node, journal
         self._committer, self._lanes, self._telemetry, self._clock = committer, lanes, telemetry, clock
-        self._table, self._merged = table, merged
+        self._foreign, self._table, self._merged = foreign, table, merged
+
+    @property
+    def release(self) -> str:
+        """Version of Roadworthy."""
+        return self._rules.release
 
     def knows(self, name: str) -> bool:
         """Whether a model of that name is served now."""
         table = self._table()
         return table is not None and name in table.models
 
-    async def predict(self, call: Call) -> Answer:
-        """POST /v1/models/{name}:predict."""
-        table, served = self._served(call.name)
+    def predict(self, call: Call, told: Callable[[Answer], None]) -> Waiting:
+        """POST /v1/models/{name}:predict; `told` gets the answer. Rejected for what cannot even be asked."""
+        table, served = self.served(call.name)
+        question = self.question(call, table, served, served.reader.read(call.body))
+
+        def answered(result: Result) -> None:
+            if isinstance(result, Rejected):
+                self._telemetry.error(result.kind)
+                told(result.answer())
+            else:
+                told(_answer(question, result))
+
+        return self._lanes.of(call.name).ask(question, answered)
+
+    def question(self, call: Call, table: Table, served: Served, request: PredictRequest) -> Question:
+        """A request on its way through, with what its headers say; Rejected (400) for headers that cannot be."""
         event_time = self._event_time(call)
-        request = served.reader.read(call.body)
-        question = Question(table, served, request, event_time, call.started_ns, _deadline(call, served))
-        predicted = await self.ask(question, call.receive)
-        key = "predictions" if request.form == "instances" else "outputs"
-        content: dict[str, Any] = {
-            key: predicted.outputs,
-            "ids": predicted.ids,
-            "model": served.name,
-            "versions": predicted.versions,
-        }
-        if request.request_id:
-            content["request_id"] = request.request_id
-        if predicted.fallback:
-            content["fallback"] = predicted.fallback
-        if predicted.decisions:
-            content["decisions"] = [predicted.decisions.get(row, "") for row in range(len(predicted.outputs))]
-        return Answer(200, _encode(content))
+        return Question(table, served, request, event_time, call.started_ns, _deadline(call, served))
 
-    async def ask(self, question: Question, receive: Receive | None = None) -> Predicted:
-        """The logged answer to a checked request, whatever protocol it came by; Rejected where there is none.
-
-        receive   of the client's connection: one that leaves while a slow model has it wait frees its place
-        """
-        lane = self._lanes.of(question.served.name)
-        answer = lane.ask(question)
-        if receive is not None and lane.slow:
-            await _answered_or_gone(answer, receive)
-        return await answer
+    async def ask(self, question: Question) -> Predicted:
+        """The logged answer to a checked request, whatever protocol it came by; Rejected where there is none."""
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        waiting = self._lanes.of(question.served.name).ask(question, answer.set_result)
+        try:
+            result = await answer
+        finally:
+            waiting.leave()
+        if isinstance(result, Rejected):
+            raise result
+        return result
 
     async def outcomes(self, call: Call) -> Answer:
         """POST /v1/outcomes."""
         table = self._ready_table()
         outcomes = read_outcomes(
             call.body,
-            models=declared(table.models),
+            models={**dict.fromkeys(self._foreign.schemas.models(), ()), **declared(table.models)},
             namespace=table.plan.namespace,
             arrival_time=self._event_time(call),
             logged_at=micros(self._clock.now()),
             limit=self._rules.max_rows,
         )
-        if outcomes:
-            try:
-                self._journal.append_outcomes(outcomes)
-            except JournalUnwritable as error:
-                raise Rejected(
-                    503, "log_unavailable", "the outcomes cannot be written: send them again later"
-                ) from error
-            await self._committer.committed()
+        await self._written(lambda: self._journal.append_outcomes(outcomes))
         for outcome in outcomes:
             self._telemetry.outcomes(outcome.model, 1)
         return Answer(200, _encode({"accepted": len(outcomes)}))
+
+    async def log(self, call: Call) -> Answer:
+        """POST /v1/log."""
+        table = self._ready_table()
+        batch = self._foreign.read(
+            call.body,
+            served=table.models,
+            namespace=table.plan.namespace,
+            event_time=self._event_time(call),
+            logged_at=micros(self._clock.now()),
+            limit=self._rules.max_rows,
+        )
+        for schema in batch.schemas:
+            self._journal.declare(schema)
+        await self._written(lambda: self._journal.append(batch.predictions))
+        for one in batch.predictions:
+            self._telemetry.rows(one.model, FOREIGN_VERSION, one.role, one.status, 1)
+        return Answer(200, _encode({"accepted": len(batch.predictions)}))
+
+    async def _written(self, append: Callable[[], None]) -> None:
+        """Append to the journal and wait until that is as safe as was promised; Rejected (503) when it cannot be."""
+        try:
+            append()
+        except JournalUnwritable as error:
+            sentence = "this cannot be written to the log: send it again later"
+            raise Rejected(503, "log_unavailable", sentence, headers=((b"retry-after", b"1"),)) from error
+        await self._committer.committed()
 
     def live(self, call: Call) -> Answer:
         """GET /v2/health/live."""
@@ -147,7 +175,7 @@ class Handlers:
 
     def metadata(self, call: Call) -> Answer:
         """GET /v1/models/{name}."""
-        table, served = self._served(call.name)
+        table, served = self.served(call.name)
         versions = [
             {
                 "version": version,
@@ -185,7 +213,8 @@ class Handlers:
             )
         return table
 
-    def _served(self, name: str) -> tuple[Table, Served]:
+    def served(self, name: str) -> tuple[Table, Served]:
+        """The model of that name and the table it stands in; Rejected: 503 without a plan, 404 without the model."""
         table = self._ready_table()
         served = table.models.get(name)
         if served is None:
@@ -234,17 +263,18 @@ def _deadline(call: Call, served: Served) -> int:
     return call.started_ns + int(milliseconds * 1e6) if milliseconds else 0
 
 
-async def _answered_or_gone(answer: asyncio.Future[Predicted], receive: Receive) -> None:
-    """Return when there is an answer; Disconnected, and nobody waits any more, when the client leaves first."""
-    leaving: asyncio.Future[Any] = asyncio.ensure_future(receive())
-    waited: set[asyncio.Future[Any]] = {answer, leaving}
-    try:
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        if not answer.done():
-            answer.cancel()
-            leaving.cancel()
-        elif not leaving.done():
-            leaving.cancel()
-    if answer.cancelled():
-        raise Disconnected
+def _answer(question: Question, predicted: Predicted) -> Answer:
+    """An answer in the form of the request."""
+    content: dict[str, Any] = {
+        "predictions" if question.request.form == "instances" else "outputs": predicted.outputs,
+        "ids": predicted.ids,
+        "model": question.served.name,
+        "versions": predicted.versions,
+    }
+    if question.request.request_id:
+        content["request_id"] = question.request.request_id
+    if predicted.fallback:
+        content["fallback"] = predicted.fallback
+    if predicted.decisions:
+        content["decisions"] = [predicted.decisions.get(row, "") for row in range(len(predicted.outputs))]
+    return Answer(200, _encode(content))

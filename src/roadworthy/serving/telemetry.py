@@ -28,6 +28,7 @@ SERIES: Mapping[str, tuple[str, str]] = {
     "roadworthy_outcomes_total": ("counter", "Outcomes accepted, by model."),
     "roadworthy_journal_rows_total": ("counter", "Records written to journals: predictions and outcomes."),
     "roadworthy_predict_seconds": ("histogram", "Time from a predict request being read to its answer, by model."),
+    "roadworthy_worker_restarts_total": ("counter", "Workers replaced, by reason: died, hung, rolling."),
     "roadworthy_plan_number": ("gauge", "Number of the plan each worker answers by."),
     "roadworthy_worker_started_seconds": ("gauge", "Start of each worker in seconds since 1970."),
     "roadworthy_load_failures": ("gauge", "Versions that each worker was told to load and could not."),

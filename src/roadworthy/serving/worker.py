@@ -25,6 +25,8 @@ from roadworthy.serving.access import Guard
 from roadworthy.serving.app import Application
 from roadworthy.serving.batching import Lane, Lanes, Limits
 from roadworthy.serving.committing import Committer
+from roadworthy.serving.foreign import ForeignReader
+from roadworthy.serving.foreign_schemas import ForeignSchemas
 from roadworthy.serving.handlers import Handlers, Rules
 from roadworthy.serving.loading import Versions
 from roadworthy.serving.predicting import Predictor
@@ -114,6 +116,7 @@ class Worker:
             self._lanes,
             self.telemetry,
             self._clock,
+            ForeignReader(ForeignSchemas(self.node.root / "foreign"), entropy),
             lambda: self.table,
             self._merged,
         )
@@ -206,10 +209,12 @@ class Worker:
         if self.journal.rows:
             self.journal.seal()
         self._save_telemetry()
-        if (
-            self._lanes.stuck_seconds < STUCK_SECONDS
-        ):  # else the supervisor takes this worker for hung, as it is
-            self.report()
+        self.report()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a model does not come back: the supervisor hears no more of this worker then, and replaces it."""
+        return self._lanes.stuck_seconds >= STUCK_SECONDS
 
     def finish(self) -> None:
         """Leave nothing behind: the last shadows are asked, the journal is sealed."""
@@ -248,9 +253,9 @@ class Worker:
         return own
 
     def _merged(self) -> Samples:
-        """Telemetry of the node: this worker as it is now, the others as they last wrote."""
+        """Telemetry of the node: this worker as it is now, the others and the supervisor as they last wrote."""
         mine = self.node.telemetry(self._options.worker)
-        others = [telemetry.load(path) for path in sorted(mine.parent.glob("[0-9]*.json")) if path != mine]
+        others = [telemetry.load(path) for path in sorted(mine.parent.glob("*.json")) if path != mine]
         age = self.node.plan_age_seconds(self._clock.now())
         node = {"roadworthy_plan_age_seconds": telemetry.gauge(round(age, 3))}
         return telemetry.merged([self._samples(), *others, node])

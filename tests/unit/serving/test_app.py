@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,8 @@ from roadworthy.serving.app import Application
 from roadworthy.serving.batching import Lane, Lanes
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Receive
+from roadworthy.serving.foreign import ForeignReader
+from roadworthy.serving.foreign_schemas import ForeignSchemas
 from roadworthy.serving.handlers import EVENT_TIME, Handlers, Rules
 from roadworthy.serving.table import Table
 from roadworthy.serving.telemetry import Telemetry
@@ -37,7 +40,8 @@ def application(directory: Path, *, replay_clock: bool = False) -> Application:
     executor = ThreadPoolExecutor(1)
     handlers = Handlers(
         Rules(replay_clock, 10, "0"), node, journal, Committer(journal, executor, needed=False), Lanes(no_lane),
-        telemetry, clock, lambda: Table(Plan(number=1), {}), dict,
+        telemetry, clock, ForeignReader(ForeignSchemas(directory / "foreign"), random.Random(0)),
+        lambda: Table(Plan(number=1), {}), dict,
     )  # fmt: skip
     return Application(handlers, Guard([]), telemetry, 1_000, body_seconds=0.05)
 

@@ -31,14 +31,14 @@ def part(body: bytes, more: bool = True) -> MutableMapping[str, Any]:
 def test_a_body_in_pieces_is_put_together() -> None:
     """The server hands over whatever arrived."""
     receive, _ = stream(part(b"ab"), part(b"c"), part(b"", more=False))
-    assert asyncio.run(read_body([], receive, 3)) == b"abc"
+    assert asyncio.run(read_body({}, receive, 3)) == b"abc"
 
 
 def test_an_announced_body_that_is_too_large_is_refused_unread() -> None:
     """The length is believed when it is bad news."""
     receive, left = stream(part(b"a" * 11, more=False))
     with pytest.raises(Rejected) as caught:
-        asyncio.run(read_body([(b"content-length", b"11")], receive, 10))
+        asyncio.run(read_body({b"content-length": b"11"}, receive, 10))
     assert (caught.value.status, caught.value.kind, len(left)) == (413, "too_large", 1)
 
 
@@ -46,7 +46,7 @@ def test_a_streamed_body_is_refused_as_soon_as_it_is_too_large() -> None:
     """Without an announced length nothing beyond the limit is kept."""
     receive, left = stream(part(b"a" * 6), part(b"a" * 6), part(b"a" * 6))
     with pytest.raises(Rejected) as caught:
-        asyncio.run(read_body([], receive, 10))
+        asyncio.run(read_body({}, receive, 10))
     assert (caught.value.status, len(left)) == (413, 1)
 
 
@@ -54,7 +54,7 @@ def test_a_client_that_leaves_is_not_a_request() -> None:
     """Half a body is never decoded."""
     receive, _ = stream(part(b"ab"), {"type": "http.disconnect"})
     with pytest.raises(Disconnected):
-        asyncio.run(read_body([], receive, 10))
+        asyncio.run(read_body({}, receive, 10))
 
 
 def test_a_refusal_lists_a_readable_number_of_faults_and_counts_the_rest() -> None:
