@@ -88,3 +88,34 @@ def test_answers_and_refusals_come_as_values_and_errors(node: NodeDirectory, sta
         assert client.outcomes([{**fact, "value": None, "revision": 1}], wait=True) == 1
     found = log_of(node).outcomes("delay").to_pylist()
     assert [(one["revision"], one["value"] == one["value"]) for one in found] == [(0, True), (1, False)]
+
+
+def test_predictions_made_elsewhere_stand_in_the_log_once_and_take_outcomes(
+    node: NodeDirectory, start: Starter
+) -> None:
+    """Of a model this node has never heard of: inputs, output and label, whatever was sent twice."""
+    worker = start.worker(node)
+    sent = [
+        {"id": f"p{number}", "model": "fare", "version": 7, "unit": f"trip {number}", "output": number / 10,
+         "inputs": {"km": number, "zone": "A" if number % 2 else None}}
+        for number in range(10)
+    ]  # fmt: skip
+    with Client(f"http://127.0.0.1:{worker.port}", timeout=20) as client:
+        wait_until(client.ready, "readiness")
+        fact = {**FACT, "model": "fare", "name": "tipped", "prediction_id": "p3"}
+        with pytest.raises(SchemaError, match="a model served here"):
+            client.outcomes([fact], wait=True)
+        assert client.log(sent) == 10
+        assert client.flush()
+        assert client.log(sent, wait=True) == 10
+        assert client.outcomes([fact], wait=True) == 1
+        with pytest.raises(SchemaError, match=r"inputs\.km: expected a number, or null, got \"far\""):
+            client.log([{**sent[0], "inputs": {"km": "far"}}], wait=True)
+        assert client.delivery() == Delivery(sent=10)
+    found = log_of(node).predictions("fare").to_pylist()
+    assert [(row["id"], row["version"], row["unit"], row["output"], row["in_km"]) for row in found] == [
+        (f"p{number}", 7, f"trip {number}", number / 10, float(number)) for number in range(10)
+    ]
+    assert [one["prediction_id"] for one in log_of(node).outcomes("fare").to_pylist()] == ["p3"]
+    metrics = worker.ask("GET", "/metrics").content
+    assert 'roadworthy_rows_total{model="fare",version="0",role="champion",status="ok"} 20' in metrics

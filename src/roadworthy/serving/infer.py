@@ -125,7 +125,7 @@ def require_version(served: Served, version: str) -> None:
     if {str(number) for number in answering} == {version}:
         return
     numbers = sorted(number for number in answering if number is not None)
-    if not numbers:
+    if None in answering:
         why = f"{served.name} has no champion yet"
     elif len(numbers) == 1:
         why = f"the plan lets version {numbers[0]} answer"
