@@ -15,10 +15,11 @@ PULSE_SECONDS = 0.25
 ALIVE, ACCEPTING = b".", b"a"
 
 
-async def pulse(pipe: int, accepts: Callable[[], bool]) -> None:
-    """Until cancelled. A supervisor that is stopped or gone does not matter here."""
+async def pulse(pipe: int, accepts: Callable[[], bool], is_stuck: Callable[[], bool]) -> None:
+    """Until cancelled; silent while the worker is stuck. A supervisor that is stopped or gone does not matter here."""
     os.set_blocking(pipe, False)
     while True:
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):
-            os.write(pipe, ACCEPTING if accepts() else ALIVE)
+        if not is_stuck():
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(pipe, ACCEPTING if accepts() else ALIVE)
         await asyncio.sleep(PULSE_SECONDS)
