@@ -53,6 +53,17 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     written_at: int = 0
 
 
+class Restarted(msgspec.Struct, frozen=True):
+    """How a request to replace the workers ended.
+
+    request   its name
+    error     why they are not all replaced; "" when they are
+    """
+
+    request: str
+    error: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeDirectory:
     """Paths of one node below `root`.
@@ -107,9 +118,14 @@ class NodeDirectory:
         return self.root / "metrics" / f"{worker}.json"
 
     @property
-    def supervisor(self) -> Path:
-        """Process id of the supervisor while it serves."""
-        return self.root / "supervisor"
+    def restart(self) -> Path:
+        """Somebody asks that the workers be replaced: a name for the request; the supervisor takes the file away."""
+        return self.root / "restart"
+
+    @property
+    def restarted(self) -> Path:
+        """How the last such request ended: `Restarted` as JSON."""
+        return self.root / "restarted.json"
 
     @property
     def supervisor_telemetry(self) -> Path:

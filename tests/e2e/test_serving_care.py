@@ -54,6 +54,8 @@ def test_a_hung_worker_is_killed_and_replaced(start: Starter, workspace: Workspa
     assert len(before & after) == 1
     assert f"(process {victim}) has said nothing for 5 s and is killed" in server.log.read_text()
     assert restarts(server) == {"hung": 1}
+    exported = server.ask("GET", "/metrics").content
+    assert 'roadworthy_worker_restarts_total{reason="hung"} 1' in exported
     assert [server.predict().status for _ in range(10)] == [200] * 10
 
 

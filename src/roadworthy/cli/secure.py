@@ -1,4 +1,4 @@
-"""Commands that decide who may ask: token."""
+"""Commands of whoever keeps a node running: token, restart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from roadworthy.cli.output import AsJson, show
+from roadworthy.cli.output import AsJson, Options, show
 from roadworthy.errors import DefinitionError
 from roadworthy.tokens import SCOPES, TOKENS_FILE, TokenScope, add_token, configured_file
 
@@ -36,4 +36,20 @@ def token(
     show(made, secret, as_json=as_json)
 
 
-COMMANDS = (token,)
+def restart(
+    context: typer.Context,
+    node: Annotated[str, typer.Option(help="Name of the node on this machine.")] = "local",
+    seconds: Annotated[float, typer.Option(help="How long to wait for the end.")] = 600.0,
+    as_json: AsJson = False,
+) -> None:
+    """Replace the workers of a node one by one, for a new certificate or an upgraded package; no request fails."""
+    from roadworthy.jobs.restart import restart_workers
+
+    options: Options = context.obj
+    took = restart_workers(options.settings(), node, seconds)
+    show(
+        {"node": node, "seconds": took}, f"all workers of {node} are replaced ({took:.1f} s)", as_json=as_json
+    )
+
+
+COMMANDS = (token, restart)

@@ -66,6 +66,8 @@ class Crew:
         self._to_replace: list[_Place] = []
         self._successor: _Place | None = None
         self._tended = time.monotonic()
+        #: Why the last rolling restart ended early; "" when it did not.
+        self.given_up = ""
         #: Why workers were replaced, and how often: died, hung, rolling.
         self.replaced: Counter[str] = Counter()
 
@@ -88,7 +90,7 @@ class Crew:
             logger.info("the workers are being replaced already")
             return False
         logger.info("the %d workers are replaced one by one", len(self._places))
-        self._to_replace = list(self._places)
+        self._to_replace, self.given_up = list(self._places), ""
         return True
 
     def _watch(self, place: _Place, member: Member, now: float, *, stalled: bool) -> None:
@@ -197,7 +199,7 @@ class Crew:
 
     def _give_up(self, reason: str) -> None:
         logger.error("the workers are not replaced any further, %d go on: %s", len(self._to_replace), reason)
-        self._successor, self._to_replace = None, []
+        self._successor, self._to_replace, self.given_up = None, [], reason
 
     def _free_number(self) -> int:
         taken = {place.number for place in self._places} | {member.number for member in self._leaving}
@@ -207,6 +209,11 @@ class Crew:
     def processes(self) -> dict[int, int | None]:
         """Worker number → process id, None where nobody is in the place now; without those that come and go."""
         return {place.number: place.member.pid if place.member else None for place in self._places}
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether workers are being replaced; until the last one that goes has ended."""
+        return bool(self._to_replace or self._leaving)
 
     @property
     def accepts(self) -> bool:

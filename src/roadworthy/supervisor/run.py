@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from roadworthy.clock import SystemClock
-from roadworthy.node import NodeDirectory, WorkerState, write_whole
+from roadworthy.node import NodeDirectory, Restarted, WorkerState, write_whole
 from roadworthy.settings import Settings
 from roadworthy.supervisor.binding import bind, check_exposure, is_loopback
 from roadworthy.supervisor.control import ControlDatabase
@@ -91,7 +91,8 @@ class _Supervisor:
         tokens_file: Path | None,
     ) -> None:
         self._node, self._listening, self._options = node, listening, options
-        for stale in (*node.state(0).parent.glob("*.json"), *node.telemetry(0).parent.glob("*.json")):
+        reports = (*node.state(0).parent.glob("*.json"), *node.telemetry(0).parent.glob("*.json"))
+        for stale in (*reports, node.restart, node.restarted):
             stale.unlink(missing_ok=True)
         self._lifeline, self._workers_end = os.pipe()[::-1]
         clock = SystemClock()
@@ -117,6 +118,7 @@ class _Supervisor:
         self._notifier = Notifier.from_environment()
         self._has_terminal = sys.stderr.isatty()
         self._counted: dict[str, int] = {}
+        self._restart_asked = ""
 
     def _follow_tokens(self, file: Path | None) -> None:
         self._node.tokens.unlink(missing_ok=True)
@@ -151,7 +153,6 @@ class _Supervisor:
         host, port = self._listening.getsockname()[:2]
         written = f"[{host}]" if ":" in host else host
         address = f"{'http' if self._options.tls_key is None else 'https'}://{written}:{port}"
-        write_whole(self._node.supervisor, f"{os.getpid()}\n".encode())
         write_whole(self._node.address, f"{address}\n".encode())
         logger.info("node %s listens on %s", self._node.root.name, address)
         for task in self._tasks:
@@ -165,6 +166,10 @@ class _Supervisor:
         if self._hung_up.is_set():
             self._hung_up.clear()
             self._hang_up()
+        try:
+            self._serve_restart()
+        except OSError as error:  # whoever asked gives up waiting; the workers matter more
+            logger.error("cannot answer a request for new workers: %s", error)
         self._crew.tend()
         if self._crew.replaced != self._counted:
             self._counted = dict(self._crew.replaced)
@@ -177,10 +182,34 @@ class _Supervisor:
         """SIGHUP: a person or an init system wants new workers, or the terminal this was started from is gone."""
         if self._has_terminal and not sys.stderr.isatty():
             self._stopped.set()
-        elif self._options.seed is not None:
-            logger.error("the workers stay: new ones would repeat the identifiers that --seed makes")
         else:
-            self._crew.roll()
+            self._roll()
+
+    def _roll(self) -> str:
+        """Begin to replace the workers; why not, or ""."""
+        if self._options.seed is not None:
+            reason = "the workers stay: new ones would repeat the identifiers that --seed makes"
+            logger.error("%s", reason)
+            return reason
+        self._crew.roll()
+        return ""
+
+    def _serve_restart(self) -> None:
+        """Take a request to replace the workers, and say how the one before ended."""
+        error = self._crew.given_up
+        if self._restart_asked and not self._crew.is_rolling:
+            self._restart_ended(error)
+        if not self._restart_asked and self._node.restart.exists():
+            self._restart_asked = self._node.restart.read_text()
+            self._node.restart.unlink(missing_ok=True)
+            refused = self._roll()
+            if refused:
+                self._restart_ended(refused)
+
+    def _restart_ended(self, error: str) -> None:
+        ended = Restarted(self._restart_asked, error)
+        write_whole(self._node.restarted, msgspec.json.encode(ended))
+        self._restart_asked = ""
 
     def _save_counts(self) -> None:
         """Put what the supervisor counts beside the telemetry of the workers, which export it."""
@@ -202,7 +231,6 @@ class _Supervisor:
             Repeating(name, last, 0.0, self._troubles).once()
         self._stager.close()
         self._node.address.unlink(missing_ok=True)
-        self._node.supervisor.unlink(missing_ok=True)
         logger.info("stopped")
         return 0 if orderly else 1
 
