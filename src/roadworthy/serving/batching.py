@@ -24,8 +24,8 @@ from roadworthy.serving.telemetry import Telemetry
 
 #: A batch that is expected to take longer is scored on a thread; up to then a thread costs more than it gives.
 INLINE_SECONDS = 0.004
-#: Nobody waits so long for the interpreter alone.
-_WAITED_SECONDS = 0.1
+#: Nobody waits so long for a processor or the interpreter alone.
+_WAITED_SECONDS = 0.03
 
 logger = logging.getLogger("roadworthy.worker")
 
@@ -131,9 +131,7 @@ class Lane:
             self._broken(batch, error)
         else:
             if self._cost.expected(rows) <= INLINE_SECONDS:
-                started = time.perf_counter()
-                score(work)
-                self._cost.learn(rows, time.perf_counter() - started)
+                self._cost.learn(rows, _timed_score(work))
                 self._finish(batch, work)
             else:
                 self._score_elsewhere(batch, work, rows)
@@ -238,14 +236,15 @@ class Lane:
 
 
 def _timed_score(work: Work) -> float:
-    """Score on a thread; returns the seconds it would have taken on the event loop.
+    """Score; returns the seconds for which that holds up whoever does it.
 
-    That is its processor time, because a thread also waits for the interpreter; unless it waited for something else.
+    That is processor time, because a busy machine or the interpreter lock says nothing about the model; unless the
+    model waited for something of its own.
     """
     started, began = time.perf_counter(), time.thread_time()
     score(work)
-    passed = time.perf_counter() - started
-    return passed if passed > _WAITED_SECONDS else time.thread_time() - began
+    passed, worked = time.perf_counter() - started, time.thread_time() - began
+    return passed if passed - worked > _WAITED_SECONDS else worked
 
 
 class Lanes:
