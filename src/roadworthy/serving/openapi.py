@@ -1,73 +1,24 @@
 """The OpenAPI document of a worker, made from the input schemas of the versions it has loaded.
 
-Not here: the checks themselves (requests). What this document allows, they accept, and the other way round.
+Not here: what is the same on every worker (openapi_schemas) and the checks themselves (requests). What this document
+allows, they accept, and the other way round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from roadworthy.features.schema import MAX_ITEMS, MAX_TEXT, Field, InputSchema
+from roadworthy.features.schema import Field, InputSchema
+from roadworthy.serving.openapi_schemas import KINDS, SCHEMAS, Document, closed, listed, ref
 from roadworthy.serving.requests import MAX_REQUEST_ID
 from roadworthy.serving.table import Served
+from roadworthy.tokens import TokenScope
 
-Document = dict[str, Any]
-
-_TEXT: Document = {"type": "string", "maxLength": MAX_TEXT}
-_KINDS: Mapping[str, Document] = {
-    "number": {"type": "number"},
-    "boolean": {"type": "boolean"},
-    "string": _TEXT,
-    "timestamp": {
-        "anyOf": [
-            {"type": "string", "format": "date-time"},
-            {"type": "integer", "description": "microseconds since 1970 UTC"},
-        ]
-    },
-    "strings": {"type": "array", "items": _TEXT, "maxItems": MAX_ITEMS},
-}
-_ERROR: Document = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["kind", "message", "faults"],
-            "properties": {
-                "kind": {"type": "string"},
-                "message": {"type": "string"},
-                "faults": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "required": ["path", "expected", "got"],
-                        "properties": {name: {"type": "string"} for name in ("path", "expected", "got")},
-                    },
-                },
-                "faults_not_listed": {"type": "integer"},
-            },
-        }
-    },
-}
-_OUTCOME: Document = {
-    "type": "object",
-    "required": ["id", "model", "name", "value", "event_time"],
-    "additionalProperties": False,
-    "properties": {
-        "id": {**_TEXT, "minLength": 1},
-        "model": {**_TEXT, "minLength": 1},
-        "name": {**_TEXT, "minLength": 1},
-        "value": {
-            "anyOf": [{"type": "number"}, {"type": "boolean"}, {"type": "null"}],
-            "description": "null withdraws what an earlier revision of the same id said",
-        },
-        "event_time": _KINDS["timestamp"],
-        "prediction_id": {"anyOf": [_TEXT, {"type": "null"}], "description": "either this or unit"},
-        "unit": {"anyOf": [_TEXT, {"type": "null"}], "description": "either this or prediction_id"},
-        "revision": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
-        "source": _TEXT,
-    },
+_DEADLINE: Document = {
+    "name": "X-Roadworthy-Deadline-Ms",
+    "in": "header",
+    "schema": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e9},
+    "description": "how long the client still waits",
 }
 
 
@@ -77,16 +28,13 @@ def openapi(models: Mapping[str, Served], release: str) -> Document:
     models    what is served now
     release   version of Roadworthy
     """
-    schemas: Document = {"Error": _ERROR, "Outcome": _OUTCOME}
-    paths: Document = dict(_FIXED_PATHS)
+    schemas: Document = dict(SCHEMAS)
+    paths: Document = _fixed_paths()
     for name, served in sorted(models.items()):
         inputs = [loaded.scorer.schema for loaded in served.versions.values()]
-        schemas[f"{name}.Row"], schemas[f"{name}.Columns"] = (
-            row_schema(inputs, False),
-            row_schema(inputs, True),
-        )
-        paths[f"/v1/models/{name}:predict"] = {"post": _predict(name)}
-        paths[f"/v1/models/{name}"] = {"get": _operation(f"What is served of {name}", f"metadata_{name}")}
+        schemas[f"{name}.Row"] = row_schema(inputs, False)
+        schemas[f"{name}.Columns"] = row_schema(inputs, True)
+        paths |= _model_paths(name)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Roadworthy", "version": release},
@@ -111,7 +59,7 @@ def row_schema(schemas: list[InputSchema], columns: bool) -> Document:
 
 
 def _field(field: Field) -> Document:
-    schema = _KINDS[field.kind]
+    schema = KINDS[field.kind]
     written = {"anyOf": [schema, {"type": "null"}]} if field.nullable else dict(schema)
     return (
         written
@@ -120,43 +68,81 @@ def _field(field: Field) -> Document:
     )
 
 
+def _model_paths(name: str) -> Document:
+    """The addresses of one model; a version can be named only where it alone answers."""
+    about = f"What is served of {name}"
+    paths: Document = {
+        f"/v1/models/{name}": {"get": _operation(about, f"metadata_{name}", "read", answer="Metadata")},
+        f"/v1/models/{name}:predict": {"post": _predict(name)},
+    }
+    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
+    for suffix, named, parameters in (("", "", []), ("/versions/{version}", "_version", [version])):
+        home, more = f"/v2/models/{name}{suffix}", f"{name}{named}"
+        operations = {
+            home: (
+                "get",
+                _operation(about, f"model_{more}", "read", answer="InferModel", error="InferError"),
+            ),
+            f"{home}/ready": (
+                "get",
+                _operation(
+                    f"Whether {name} answers",
+                    f"ready_{more}",
+                    "read",
+                    answer="InferReady",
+                    error="InferError",
+                ),
+            ),
+            f"{home}/infer": ("post", _infer(name, more)),
+        }
+        for path, (method, operation) in operations.items():
+            paths[path] = {method: operation} | ({"parameters": parameters} if parameters else {})
+    return paths
+
+
 def _predict(name: str) -> Document:
     request_id = {"type": "string", "maxLength": MAX_REQUEST_ID}
-    rows = {"type": "array", "minItems": 1, "items": {"$ref": f"#/components/schemas/{name}.Row"}}
-    forms = [
-        _body({"instances": rows, "request_id": request_id}, "instances"),
-        _body(
-            {"inputs": {"$ref": f"#/components/schemas/{name}.Columns"}, "request_id": request_id}, "inputs"
-        ),
+    signature = {**request_id, "description": "accepted and ignored"}
+    rows = {**listed(ref(f"{name}.Row")), "minItems": 1}
+    either = [
+        closed({form: sent, "request_id": request_id, "signature_name": signature}, form)
+        for form, sent in (("instances", rows), ("inputs", ref(f"{name}.Columns")))
     ]
-    numbers = {"type": "array", "items": {"type": "number"}}
-    answer = {
-        "type": "object",
-        "required": ["ids", "model", "versions"],
-        "properties": {
-            "predictions": {**numbers, "description": "answers `instances`"},
-            "outputs": {**numbers, "description": "answers `inputs`"},
-            "ids": {"type": "array", "items": {"type": "string"}},
-            "model": {"type": "string"},
-            "versions": {"type": "array", "items": {"type": "integer"}},
-            "request_id": {"type": "string"},
-        },
-    }
-    return _operation(f"Ask {name} for predictions", f"predict_{name}", {"anyOf": forms}, answer)
+    about, identifier = f"Ask {name} for predictions", f"predict_{name}"
+    operation = _operation(about, identifier, "predict", body={"anyOf": either}, answer="Predictions")
+    return {**operation, "parameters": [_DEADLINE]}
 
 
-def _body(properties: Document, required: str) -> Document:
-    return {"type": "object", "additionalProperties": False, "required": [required], "properties": properties}
+def _infer(name: str, identifier: str) -> Document:
+    about = f"Ask {name} by the Open Inference Protocol"
+    body = ref("InferRequest")
+    operation = _operation(
+        about, f"infer_{identifier}", "predict", body=body, answer="InferAnswer", error="InferError"
+    )
+    return {**operation, "parameters": [_DEADLINE]}
 
 
 def _operation(
-    summary: str, identifier: str, body: Document | None = None, answer: Document | None = None
+    summary: str,
+    identifier: str,
+    scope: TokenScope | None,
+    *,
+    body: Document | None = None,
+    answer: str = "",
+    error: str = "Error",
 ) -> Document:
-    refused = {"description": "refused or failed", "content": _json({"$ref": "#/components/schemas/Error"})}
+    """One method of one address.
+
+    scope    what a token must be allowed, where the server wants tokens; None = open to all
+    answer   name of the schema of the answer; "" = any JSON
+    """
+    refused = {"description": "refused or failed", "content": _json(ref(error))}
+    good = {"description": "answered", "content": _json(ref(answer) if answer else {"type": "object"})}
     operation: Document = {
         "summary": summary,
         "operationId": identifier,
-        "responses": {"200": {"description": "answered", "content": _json(answer or {})}, "default": refused},
+        "security": [] if scope is None else [{}, {"bearer": [scope]}],
+        "responses": {"200": good, "default": refused},
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _json(body)}
@@ -167,13 +153,31 @@ def _json(schema: Document) -> Document:
     return {"application/json": {"schema": schema}}
 
 
-_OUTCOMES = _body(
-    {"outcomes": {"type": "array", "items": {"$ref": "#/components/schemas/Outcome"}}}, "outcomes"
-)
-_FIXED_PATHS: Document = {
-    "/v1/outcomes": {"post": _operation("Say what turned out to be true", "outcomes", _OUTCOMES)},
-    "/v2/health/live": {"get": _operation("Whether the process answers", "live")},
-    "/v2/health/ready": {"get": _operation("Whether a plan is loaded and served", "ready")},
-    "/metrics": {"get": _operation("Telemetry of the node in the Prometheus text format", "metrics")},
-    "/openapi.json": {"get": _operation("This document", "openapi")},
-}
+def _fixed_paths() -> Document:
+    """The addresses that are there whatever is served."""
+    outcomes = closed({"outcomes": listed(ref("Outcome"))}, "outcomes")
+    log = closed(
+        {"predictions": listed(ref("ForeignPrediction")), "schemas": listed(ref("ForeignSchema"))},
+        "predictions",
+    )
+    ready = _operation("Whether a plan is loaded and served", "ready", None, answer="Ready")
+    ready["responses"]["503"] = {"description": "not yet", "content": _json(ref("Ready"))}
+    metrics = _operation("Telemetry of the node in the Prometheus text format", "metrics", "read")
+    metrics["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    elsewhere = "Have predictions logged that were made elsewhere"
+    server = _operation(
+        "The server and its extensions", "server", "read", answer="InferServer", error="InferError"
+    )
+    return {
+        "/v1/outcomes": {
+            "post": _operation(
+                "Say what turned out to be true", "outcomes", "outcome", body=outcomes, answer="Accepted"
+            )
+        },
+        "/v1/log": {"post": _operation(elsewhere, "log", "predict", body=log, answer="Accepted")},
+        "/v2": {"get": server},
+        "/v2/health/live": {"get": _operation("Whether the process answers", "live", None, answer="Live")},
+        "/v2/health/ready": {"get": ready},
+        "/metrics": {"get": metrics},
+        "/openapi.json": {"get": _operation("This document", "openapi", "read")},
+    }
