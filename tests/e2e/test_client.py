@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -119,3 +120,14 @@ def test_predictions_made_elsewhere_stand_in_the_log_once_and_take_outcomes(
     assert [one["prediction_id"] for one in log_of(node).outcomes("fare").to_pylist()] == ["p3"]
     metrics = worker.ask("GET", "/metrics").content
     assert 'roadworthy_rows_total{model="fare",version="0",role="champion",status="ok"} 20' in metrics
+
+
+def test_the_example_of_the_client_page_runs_as_it_stands_there(node: NodeDirectory, start: Starter) -> None:
+    """Only the address is another."""
+    page = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
+    (example,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    worker = start.worker(node)
+    wait_until(worker.ready, "readiness")
+    exec(example.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{worker.port}"), {})
+    assert log_of(node).predictions("delay").num_rows == log_of(node).predictions("fare").num_rows == 1
+    assert log_of(node).outcomes("delay").num_rows == 1
