@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -15,12 +16,14 @@ import msgspec
 import pytest
 
 from processes import Server, Starter, Version, Workspace, wait_until
+from roadworthy.errors import NotReady, UnknownName
+from roadworthy.jobs.restart import restart_workers
 from roadworthy.node import WorkerState
 from roadworthy.tokens import add_token
 from roadworthy.traffic import Route
 from test_serving_node import stream
 
-ROLLS = 20 if "ROADWORTHY_PROOF" in os.environ else 2
+ROLLS = 20 if "ROADWORTHY_PROOF" in os.environ else 1
 
 
 def states(server: Server) -> list[WorkerState]:
@@ -83,6 +86,27 @@ def test_workers_are_replaced_one_by_one_under_requests_without_a_failure(
     assert server.stop() == 0
     rows = [row["id"] for row in workspace.logged()]
     assert sorted(rows) == sorted(answer["ids"][0] for answer in client.answers)
+
+
+def test_a_service_manager_and_a_person_are_told_how_the_node_is(
+    start: Starter, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Ready when it takes requests, new workers when somebody asks for them, stopping when it drains."""
+    with pytest.raises(UnknownName, match="there is: none"):
+        restart_workers(workspace.settings, "n", 60)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        server = start.supervisor(workspace, environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        assert manager.recv(100) == b"READY=1"
+        assert server.ask("GET", "/v2/health/live").status == 200
+        before = serving(server)
+        assert 0 < restart_workers(workspace.settings, "n", 90) < 90
+        assert not before & serving(server)
+        assert server.stop() == 0
+        assert manager.recv(100) == b"STOPPING=1"
+    with pytest.raises(NotReady, match="no supervisor serves"):
+        restart_workers(workspace.settings, "n", 60)
 
 
 def test_a_successor_that_cannot_serve_ends_the_rolling_restart(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from roadworthy.errors import NotReady, Refused
@@ -14,6 +16,46 @@ def test_an_address_that_others_reach_is_refused_without_tokens(host: str) -> No
     with pytest.raises(Refused, match="ROADWORTHY_TOKENS_FILE"):
         check_exposure(host, [])
     check_exposure(host, ["ab"])
+
+
+@pytest.mark.parametrize(
+    ("addresses", "loopback"),
+    [
+        (["127.0.0.1", "::1"], True),
+        (["127.0.0.2"], True),
+        (["127.0.0.1", "192.0.2.7"], False),
+        (["fe80::1%eth0"], False),
+        (["::ffff:192.0.2.7"], False),
+        ([], False),
+    ],
+)
+def test_a_name_is_as_open_as_its_most_open_address(
+    addresses: list[str], loopback: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One address that others reach is enough; a name that nobody knows is no loopback."""
+
+    def resolved(*_: object, **__: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        if not addresses:
+            raise socket.gaierror(-2, "Name or service not known")
+        return [(0, 0, 0, "", (address, 0)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    assert is_loopback("node.example") is loopback
+    if not loopback:
+        with pytest.raises(Refused, match=r"'node\.example' can be reached from other machines"):
+            check_exposure("node.example", [])
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_loopback_of_ipv6_is_bound_without_tokens() -> None:
+    """And says where it listens."""
+    check_exposure("::1", [])
+    try:
+        bound = bind("::1", 0)
+    except NotReady:
+        pytest.skip("this machine has no IPv6 loopback")
+    with bound:
+        assert is_loopback(bound.getsockname()[0])
 
 
 def test_loopback_needs_no_tokens() -> None:
