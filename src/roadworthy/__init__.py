@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from roadworthy.automation import band as band
+    from roadworthy.automation import rule as rule
     from roadworthy.clock import parse_instant as instant  # noqa: F401  # the public name
     from roadworthy.data.schema import table as table
     from roadworthy.data.sources import source as source
@@ -47,6 +49,8 @@ _HOMES = {
         ),
         "roadworthy.features.declare",
     ),
+    "band": "roadworthy.automation",
+    "rule": "roadworthy.automation",
     "instant": "roadworthy.clock",
     "source": "roadworthy.data.sources",
     "table": "roadworthy.data.schema",

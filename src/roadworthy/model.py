@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,15 +16,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from roadworthy.automation import Band, Fallback, RuleOf, ServingRules, declared, in_order
 from roadworthy.clock import parse_duration
 from roadworthy.data.sources import Join, TimeExpression
 from roadworthy.errors import DefinitionError, UnknownName
 from roadworthy.features.declare import Features
+from roadworthy.features.functions import name_of
 from roadworthy.settings import is_name
 from roadworthy.verdict import Limit
 
 #: What `limits` may name: metrics of the gate, and the loss against the champion that is tolerated.
 LIMIT_NAMES = ("auc", "log_loss", "brier", "calibration_error", "calibration_gap", "champion_log_loss")
+
+#: What a model can say: probabilities.
+OUTPUTS = (0.0, 1.0)
 
 Absent = Literal["negative", "unknown"]
 Attribute = Literal["first", "last", "all"]
@@ -78,6 +83,10 @@ class Model:
     estimator   an unfitted scikit-learn style classifier that has a registered safe format
     slices      columns (inputs or context) by which quality is looked at separately
     limits      metric name → limit, such as `{"auc": ">= 0.65"}`; the gate refuses a model without any
+    deadline    when an answer is too late, such as `50ms`; None: whenever it comes
+    fallback    who answers in its place when it fails or is late: `"standby"`, a `rule`, a number, or several of
+                them in this order; nobody by default
+    automation  ranges of its outputs that it does not decide alone, see `band`
     """
 
     name: str
@@ -90,6 +99,9 @@ class Model:
     context: Sequence[str] = ()
     slices: Sequence[str] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
+    deadline: str | None = None
+    fallback: Fallback | Sequence[Fallback] = ()
+    automation: Sequence[Band] = ()
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
@@ -118,6 +130,22 @@ class Model:
             raise DefinitionError(
                 f"model {self.name}: the outcome {self.outcome.name!r} cannot be an input or context"
             )
+        self.serving()
+
+    def serving(self) -> ServingRules:
+        """Deadline, fallbacks and bands as an artifact keeps them; DefinitionError where they cannot work."""
+        carried = (*self.input_columns(), *self.context, self.unit)
+        try:
+            if (f := self.rule()) is not None and name_of("fallback", f).startswith("str."):
+                raise DefinitionError("fallback: a method of text gives no number: write a function")
+            return declared(self.deadline, self.fallback, self.automation, carried, OUTPUTS)
+        except DefinitionError as error:
+            raise DefinitionError(f"model {self.name}: {error}") from None
+
+    def rule(self) -> Callable[..., Any] | None:
+        """The function that answers where the model could not; None where no rule is declared."""
+        rules = (one.function for one in in_order(self.fallback) if isinstance(one, RuleOf))
+        return next(rules, None)
 
     def joins(self) -> tuple[Join, ...]:
         """The inputs that come from other tables, as known when the question is asked, in order of use."""

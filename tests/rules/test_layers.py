@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "roadworthy"
 
 #: Lowest first. A package imports from lower layers and from itself, never from a sibling or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "verdict", "clock", "traffic", "settings", "tokens", "node"}),
+    frozenset({"errors", "verdict", "clock", "traffic", "settings", "tokens", "automation", "node"}),
     frozenset({"stats", "database", "client"}),
     frozenset({"features", "estimators", "data", "registry", "predictionlog"}),
     frozenset({"model", "scorer", "profiles", "charts"}),
@@ -22,12 +22,12 @@ LAYERS: tuple[frozenset[str], ...] = (
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
 #: The shared vocabulary may build on itself, in this order.
-VOCABULARY = ("errors", "verdict", "clock", "settings", "tokens", "traffic", "node")
+VOCABULARY = ("errors", "verdict", "clock", "settings", "tokens", "automation", "traffic", "node")
 
 #: The data plane: all that a worker may import of Roadworthy, so that no broken monitor can stop predictions.
 DATA_PLANE = {
-    "errors", "verdict", "clock", "traffic", "settings", "tokens", "node", "features", "estimators", "scorer",
-    "registry.artifact", "predictionlog.record", "predictionlog.journal", "serving",
+    "errors", "verdict", "clock", "traffic", "settings", "tokens", "automation", "node", "features",
+    "estimators", "scorer", "registry.artifact", "predictionlog.record", "predictionlog.journal", "serving",
 }  # fmt: skip
 
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py" or path.parent != SOURCE)

@@ -131,6 +131,7 @@ def recipe_of(model: Model, seed: int = SEED) -> Recipe:
     return Recipe(
         model=model.name, unit=model.unit, features=model.features, estimator=model.estimator,
         context=tuple(model.context), asked_at=model.asked_at, outcome=outcome, seed=seed,
+        serving=model.serving(), rule=model.rule(),
     )  # fmt: skip
 
 

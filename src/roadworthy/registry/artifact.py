@@ -16,10 +16,11 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from roadworthy.automation import ServingRules
 from roadworthy.errors import CorruptArtifact, DefinitionError, Refused
 
 ARTIFACT_FORMAT = 1
@@ -37,36 +38,6 @@ REQUIRED = (MODEL_FILE, FEATURES_FILE, GOLDENS_FILE)
 _TOP_LEVEL = frozenset({*REQUIRED, PROFILES_FILE, FUNCTIONS_FILE, FILES_FILE})
 
 _CHUNK = 1 << 20
-
-
-class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Outputs in [low, high] are not simply used: the caller is told to `defer`, or the case goes to `people`."""
-
-    low: float
-    high: float
-    decision: Literal["defer", "people"]
-
-
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A function of `functions.py` and the columns of a row that it is given."""
-
-    function: str
-    inputs: tuple[str, ...]
-
-
-class ServingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a worker does beside asking the estimator.
-
-    deadline_ms   milliseconds after which an answer is too late; 0 = whenever it comes
-    fallback      who answers a row that the version did not, in this order: `standby`, `rule`, or a constant
-    rule          what `rule` in `fallback` stands for
-    bands         ranges of outputs that are deferred or left to people
-    """
-
-    deadline_ms: float = 0.0
-    fallback: tuple[Literal["standby", "rule"] | float, ...] = ()
-    rule: Rule | None = None
-    bands: tuple[Band, ...] = ()
 
 
 class ArtifactModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

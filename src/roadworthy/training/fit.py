@@ -20,6 +20,7 @@ from roadworthy.features.schema import Field, InputSchema
 from roadworthy.registry.artifact import ArtifactModel
 from roadworthy.scorer import Scorer
 from roadworthy.training.baseline import Baseline
+from roadworthy.training.fallback import check_rule
 from roadworthy.training.outoffold import FOLDS, folds_by_day, out_of_fold, shares_of
 from roadworthy.training.recipe import Days, OnProgress, Recipe, Trained
 
@@ -50,9 +51,11 @@ def train(
     _check(recipe, schema, rows, y, days)
     fold_of = None if days is None else folds_by_day(days, folds)
     parts = 1 if fold_of is None else 1 + len(np.unique(fold_of))
-    source = snapshot(recipe.features.functions.values())
-    declared = recipe.features.with_functions(load_snapshot(source.source) if source.source else {})
-    features = declared.fit(rows, schema)
+    source = snapshot([*recipe.features.functions.values(), *([recipe.rule] if recipe.rule else [])])
+    functions = load_snapshot(source.source) if source.source else {}
+    features = recipe.features.with_functions(functions).fit(rows, schema)
+    if recipe.serving.rule is not None:
+        check_rule(recipe.serving.rule, functions, rows, CLAMP)
     encoded = features.encode(rows)
     known = ~np.isnan(y)
     reports = shares_of(on_progress, parts)
@@ -65,7 +68,8 @@ def train(
         threads=recipe.threads,
         on_progress=reports[0],
     )
-    scorer = Scorer(_model(recipe, schema, features, form, source), features, fitted.predictor())
+    model = _model(recipe, schema, features, form, source)
+    scorer = Scorer(model, features, fitted.predictor(), functions=functions)
     unseen = None
     if fold_of is not None:
         unseen = out_of_fold(
@@ -128,6 +132,7 @@ def _model(
         clamp=CLAMP,
         libraries={name: metadata.version(name) for name in ("numpy", "roadworthy", *form.distributions)},
         functions_digest=source.digest if source.source else "",
+        serving=recipe.serving,
     )
 
 

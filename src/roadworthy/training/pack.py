@@ -22,6 +22,7 @@ from roadworthy.registry.artifact import (
     write_model,
 )
 from roadworthy.scorer import Golden, Goldens, Scorer, differences
+from roadworthy.training.fallback import rehearse
 from roadworthy.training.goldens import golden_requests
 from roadworthy.training.recipe import Trained
 
@@ -44,8 +45,8 @@ def pack(trained: Trained, directory: Path, *, profiles: bytes = b"") -> Draft:
     directory   is made; must be empty
     profiles    content of `profiles.json`; b"" leaves it out
     raises      Conflict when the directory is not empty; DefinitionError when the written version answers its
-                golden requests otherwise than the one in memory, or when a function cannot take a value that
-                the schema allows
+                golden requests otherwise than the one in memory, or when a function or the fallback rule cannot
+                take a value that the schema allows
     """
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
@@ -54,6 +55,7 @@ def pack(trained: Trained, directory: Path, *, profiles: bytes = b"") -> Draft:
     goldens = tuple(
         _golden(scorer, *named) for named in golden_requests(scorer.features, scorer.schema).items()
     )
+    rehearse(scorer, {golden.name: golden.request for golden in goldens})
     write_model(directory, scorer.model)
     (directory / FEATURES_FILE).write_bytes(scorer.features.to_json())
     (directory / GOLDENS_FILE).write_bytes(canonical_json(Goldens(goldens)))

@@ -5,13 +5,14 @@ Not here: the work (fit, outoffold, pack).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from roadworthy.automation import ServingRules
 from roadworthy.estimators.protocol import Fitted, OnProgress
 from roadworthy.features.batch import Floats
 from roadworthy.features.collection import Features
@@ -36,6 +37,8 @@ class Recipe:
     outcome     the declared outcome, JSON-compatible, kept in the artifact for readers
     seed        used where the estimator declares none
     threads     used where the estimator declares none; changes no result
+    serving     deadline, fallbacks and bands, kept in the artifact for workers
+    rule        the live function that `serving.rule` names; None where it names none
     """
 
     model: str
@@ -47,6 +50,8 @@ class Recipe:
     outcome: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     threads: int = 2
+    serving: ServingRules = field(default_factory=ServingRules)
+    rule: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

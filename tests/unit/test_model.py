@@ -1,0 +1,67 @@
+"""A declared model: what it hands to training about deadlines, fallbacks and bands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from lightgbm import LGBMClassifier
+
+from roadworthy.automation import Rule, ServingRules, band, rule
+from roadworthy.errors import DefinitionError
+from roadworthy.features.declare import Features, number
+from roadworthy.jobs.train import recipe_of
+from roadworthy.model import Model, outcome
+
+
+def windy(wind: Any, street: Any) -> Any:
+    """A rule of thumb."""
+    return np.where(wind > 20, 0.6, 0.1)
+
+
+MODEL = Model(
+    name="late",
+    history="parcels",
+    unit="parcel",
+    asked_at="leaves",
+    outcome=outcome("late", known_at="arrived"),
+    features=Features(wind=number("wind")),
+    context=["street"],
+    estimator=LGBMClassifier(),
+)
+
+
+def test_training_is_told_what_the_definition_says() -> None:
+    """The rule by name for the artifact, and live for the snapshot; inputs and context may be its columns."""
+    model = replace(
+        MODEL,
+        deadline="50ms",
+        fallback=["standby", rule(windy, "wind", "street")],
+        automation=[band(0.4, 0.6, "defer")],
+    )
+    recipe = recipe_of(model)
+    assert recipe.serving == ServingRules(
+        deadline_ms=50.0, fallback=("standby", "rule"), rule=Rule("windy", ("wind", "street")),
+        bands=(band(0.4, 0.6, "defer"),),
+    )  # fmt: skip
+    assert recipe.rule is windy
+    assert (recipe_of(MODEL).serving, recipe_of(MODEL).rule) == (ServingRules(), None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"fallback": 2.0}, "model late: fallback: the constant 2 is no answer"),
+        ({"fallback": rule(windy, "wind", "dest")}, "model late: fallback: rule windy is given dest"),
+        ({"fallback": rule(lambda wind: wind, "wind")}, "model late: fallback: <lambda> is not a plain function"),
+        ({"fallback": rule(str.upper, "street")}, "a method of text gives no number"),
+        ({"deadline": "-1s"}, "model late: duration '-1s' is not understood"),
+        ({"automation": [band(0.4, 0.6, "defer"), band(0.5, 0.7, "people")]}, "model late: automation: the bands"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_named_with_its_model(changed: dict[str, Any], says: str) -> None:
+    """When the file is read, before any training."""
+    with pytest.raises(DefinitionError, match=says):
+        replace(MODEL, **changed)
