@@ -24,6 +24,8 @@ from roadworthy.serving.telemetry import Telemetry
 
 #: A batch that is expected to take longer is scored on a thread; up to then a thread costs more than it gives.
 INLINE_SECONDS = 0.004
+#: A quick model is timed once in so many batches.
+_LOOK_EVERY = 32
 #: Nobody waits so long for a processor or the interpreter alone.
 _WAITED_SECONDS = 0.03
 
@@ -131,7 +133,10 @@ class Lane:
             self._broken(batch, error)
         else:
             if self._cost.expected(rows) <= INLINE_SECONDS:
-                self._cost.learn(rows, _timed_score(work))
+                if self._cost.due(rows):
+                    self._cost.learn(rows, _timed_score(work))
+                else:
+                    score(work)
                 self._finish(batch, work)
             else:
                 self._score_elsewhere(batch, work, rows)
@@ -283,7 +288,13 @@ class _Cost:
 
     def __init__(self) -> None:
         self._seconds = [0.0] * 32
+        self._batches = 0
         self.slow = False
+
+    def due(self, rows: int) -> bool:
+        """Whether to look at the clocks for such a batch: reading processor time is dear on some machines."""
+        self._batches += 1
+        return self._batches % _LOOK_EVERY == 0 or not self._seconds[rows.bit_length()]
 
     def expected(self, rows: int) -> float:
         """Seconds a batch of so many rows will take; sizes never seen are judged by smaller ones."""

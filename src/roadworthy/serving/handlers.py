@@ -123,7 +123,7 @@ class Handlers:
             models={**dict.fromkeys(self._foreign.schemas.models(), ()), **declared(table.models)},
             namespace=table.plan.namespace,
             arrival_time=self._event_time(call),
-            logged_at=micros(self._clock.now()),
+            logged_at=self._clock.micros(),
             limit=self._rules.max_rows,
         )
         await self._written(lambda: self._journal.append_outcomes(outcomes))
@@ -139,7 +139,7 @@ class Handlers:
             served=table.models,
             namespace=table.plan.namespace,
             event_time=self._event_time(call),
-            logged_at=micros(self._clock.now()),
+            logged_at=self._clock.micros(),
             limit=self._rules.max_rows,
         )
         for schema in batch.schemas:
@@ -231,7 +231,7 @@ class Handlers:
                 raise Rejected(
                     400, "event_time", f"{name} is for a server started with --replay-clock; this one is live"
                 )
-            return micros(self._clock.now())
+            return self._clock.micros()
         if header is None:
             raise Rejected(
                 400, "event_time", f"this server replays: send the time of the event as {name} (RFC 3339)"

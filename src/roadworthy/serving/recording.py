@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from roadworthy.clock import Clock, micros, uuid7_head, uuid7_tail
+from roadworthy.clock import Clock, uuid7_head, uuid7_tail
 from roadworthy.predictionlog.record import Group, Status
 from roadworthy.serving.questions import Question
 from roadworthy.serving.scoring import Share
@@ -81,7 +81,7 @@ class Recorder:
             model=first.served.name,
             version=share.version,
             schema=loaded.schema,
-            logged_at=micros(self._clock.now()),
+            logged_at=self._clock.micros(),
             plan=first.table.plan.number,
             attempt=first.served.route.attempt,
             role=share.role,

@@ -6,13 +6,13 @@ Not here: which version is asked (predicting) and the prediction log (recording)
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from roadworthy.features.batch import Floats
 from roadworthy.scorer import Scored
 from roadworthy.serving.table import Loaded
 from roadworthy.traffic import Role
@@ -21,6 +21,8 @@ logger = logging.getLogger("roadworthy.worker")
 
 #: Rows scored in one call; a larger share is scored in pieces.
 MAX_BATCH_ROWS = 4_096
+
+_LITTLE_ENDIAN = np.dtype("<f8")
 
 
 @dataclass(slots=True)
@@ -112,14 +114,15 @@ def said(loaded: Loaded, rows: Sequence[tuple[Any, ...]], *, rule: bool = False)
     """What the version says to these rows, or its fallback rule; exceptions and wrong shapes become an error."""
     try:
         scored = _ruled(loaded, rows) if rule else _scored(loaded, rows)
-        encoded = np.ascontiguousarray(scored.encoded, dtype="<f8")
+        encoded = np.ascontiguousarray(scored.encoded, dtype=_LITTLE_ENDIAN)
         output = np.asarray(scored.output, dtype=np.float64)
     except Exception as error:
         logger.exception("%s@%d raised", loaded.prepared.model, loaded.prepared.version)
         return Said(b"", None, f"it raised {type(error).__name__}")
     if output.shape != (len(rows),) or encoded.shape[:1] != output.shape:
         return Said(b"", None, f"it gave an output of shape {output.shape} for {len(rows)} rows")
-    return Said(encoded.tobytes(), output.tolist(), wrong=_wrong(output, loaded))
+    outputs: list[float] = output.tolist()
+    return Said(encoded.tobytes(), outputs, wrong=_wrong(outputs, loaded.clamp))
 
 
 def _ruled(loaded: Loaded, rows: Sequence[tuple[Any, ...]]) -> Scored:
@@ -137,16 +140,16 @@ def _scored(loaded: Loaded, rows: Sequence[tuple[Any, ...]]) -> Scored:
     return Scored(encoded, np.concatenate([np.asarray(piece.output) for piece in pieces]))
 
 
-def _wrong(output: Floats, loaded: Loaded) -> dict[int, str]:
+def _wrong(outputs: Sequence[float], clamp: tuple[float, float]) -> dict[int, str]:
     """The rows whose number cannot be an answer, and why."""
-    low, high = loaded.clamp
-    right = (output >= low) & (output <= high)  # NaN is neither
-    if right.all():
+    low, high = clamp
+    total = sum(outputs)  # NaN if one of them is
+    if total == total and low <= min(outputs, default=low) and max(outputs, default=high) <= high:
         return {}
     return {
-        at: "not a finite number" if not np.isfinite(value) else f"outside {low:g} to {high:g}"
-        for at, value in enumerate(output.tolist())
-        if not right[at]
+        at: f"outside {low:g} to {high:g}" if math.isfinite(value) else "not a finite number"
+        for at, value in enumerate(outputs)
+        if not low <= value <= high
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from roadworthy.errors import NotReady
 from roadworthy.node import Prepared
@@ -21,21 +21,22 @@ _FINITE = (-sys.float_info.max, sys.float_info.max)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version in memory, verified; `schema` is the digest under which its rows are logged."""
+    """A version in memory, verified.
+
+    schema    digest of the schema under which its rows are logged
+    unit_at   where the unit stands in a row
+    clamp     range in which an answer lies; every finite number where the version declares none
+    """
 
     prepared: Prepared
     scorer: Scorer
     schema: str
+    unit_at: int = field(init=False)
+    clamp: tuple[float, float] = field(init=False)
 
-    @property
-    def unit_at(self) -> int:
-        """Where the unit stands in a row."""
-        return self.scorer.schema.names().index(self.scorer.unit)
-
-    @property
-    def clamp(self) -> tuple[float, float]:
-        """The range in which an answer lies; every finite number where the version declares none."""
-        return self.scorer.model.clamp or _FINITE
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unit_at", self.scorer.schema.names().index(self.scorer.unit))
+        object.__setattr__(self, "clamp", self.scorer.model.clamp or _FINITE)
 
 
 @dataclass(frozen=True, slots=True)

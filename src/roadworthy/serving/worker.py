@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from roadworthy.clock import SystemClock, micros
+from roadworthy.clock import SystemClock
 from roadworthy.errors import NotReady, RoadworthyError
 from roadworthy.node import NodeDirectory, WorkerState, write_whole
 from roadworthy.predictionlog.journal import Durability, Journal
@@ -76,7 +76,7 @@ class Worker:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._clock = SystemClock()
-        self._started_at = micros(self._clock.now())
+        self._started_at = self._clock.micros()
         self.node = NodeDirectory(options.node_dir)
         self.node.create()
         self._versions = Versions()
@@ -236,7 +236,7 @@ class Worker:
             rows=self.telemetry.journal_rows,
             journal=self.journal.name,
             started_at=self._started_at,
-            written_at=micros(self._clock.now()),
+            written_at=self._clock.micros(),
         )
         write_whole(self.node.state(self._options.worker), msgspec.json.encode(state))
 
