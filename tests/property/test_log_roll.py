@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadworthy.predictionlog import read as reading
-from roadworthy.predictionlog import roll as rolling
+from roadworthy.predictionlog.compact import compact
 from roadworthy.predictionlog.gaps import gaps
 from roadworthy.predictionlog.journal import SEALED, Journal, journals_in
 from roadworthy.predictionlog.read import PredictionLog
@@ -78,23 +80,13 @@ class Life:
 
     def roll(self, steps: int) -> None:
         """Roll what is sealed; the machine stops after so many steps that reach the disk."""
-        left = [steps]
+        with crashing(steps), suppress(Crash):
+            roll([path for path in journals_in([self.journals]) if path.suffix == SEALED], self.log)
 
-        def counted(step: Callable[..., Any]) -> Callable[..., Any]:
-            def run(*arguments: Any, **options: Any) -> Any:
-                if not left[0]:
-                    raise Crash
-                left[0] -= 1
-                return step(*arguments, **options)
-
-            return run
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(rolling, "_sync", counted(lambda path: None))
-            patch.setattr(Path, "unlink", counted(Path.unlink))
-            patch.setattr(Path, "replace", counted(Path.replace))
-            with suppress(Crash):
-                roll([path for path in journals_in([self.journals]) if path.suffix == SEALED], self.log)
+    def compact(self, steps: int, grace: timedelta) -> None:
+        """Merge what is small and fold what is merged; the machine stops after so many steps."""
+        with crashing(steps), suppress(Crash):
+            compact(self.log, datetime.now(UTC) + timedelta(seconds=1), grace=grace)
 
     def look(self) -> None:
         """A guard looks at what is new."""
@@ -114,16 +106,38 @@ class Life:
         assert gaps(self.log, [self.journals]) == []
 
 
+@contextmanager
+def crashing(steps: int) -> Iterator[None]:
+    """The machine stops before the step after so many that reach the disk."""
+    left = [steps]
+
+    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **options: Any) -> Any:
+            if not left[0]:
+                raise Crash
+            left[0] -= 1
+            return step(*arguments, **options)
+
+        return run
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", counted(lambda fd: None))
+        patch.setattr(Path, "unlink", counted(Path.unlink))
+        patch.setattr(Path, "replace", counted(Path.replace))
+        yield
+
+
 steps = st.one_of(
     st.tuples(st.just("append"), st.integers(0, 1), st.integers(1, 4)),
     st.tuples(st.just("seal"), st.integers(0, 1)),
     st.tuples(st.just("roll"), st.integers(0, 25)),
     st.tuples(st.just("look")),
+    st.tuples(st.just("compact"), st.integers(0, 40), st.sampled_from([timedelta(0), timedelta(hours=1)])),
 )
 
 
-@given(st.lists(steps, min_size=3, max_size=12))
-def test_a_roll_that_crashes_anywhere_and_is_repeated_neither_loses_nor_doubles_a_row(
+@given(st.lists(steps, min_size=3, max_size=16))
+def test_a_roll_or_merge_that_crashes_anywhere_and_is_repeated_neither_loses_nor_doubles_a_row(
     history: list[tuple[Any, ...]],
 ) -> None:
     """After every step, a reader and a guard see exactly what was appended."""
@@ -138,6 +152,8 @@ def test_a_roll_that_crashes_anywhere_and_is_repeated_neither_loses_nor_doubles_
         for worker in life.workers:
             worker.seal()
         life.roll(10_000)
+        life.check()
+        life.compact(10_000, timedelta(0))
         assert journals_in([life.journals]) == []
         life.check()
         life.look()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -20,8 +20,9 @@ import msgspec
 from roadworthy.clock import Clock, SystemClock, micros
 from roadworthy.errors import Conflict, DefinitionError, NotReady
 from roadworthy.predictionlog import frames
-from roadworthy.predictionlog.contents import JournalContents, checked_header, read_journal
-from roadworthy.predictionlog.frames import OPEN, SEALED, Frames, Header, Seal
+from roadworthy.predictionlog.contents import JournalContents, read_journal
+from roadworthy.predictionlog.finding import adopt, journals_in, orphans
+from roadworthy.predictionlog.frames import OPEN, SEALED, Header, Seal
 from roadworthy.predictionlog.record import Group, LogSchema, Outcome, Prediction
 from roadworthy.predictionlog.syncing import Unsynced, sync_all, sync_directory
 
@@ -358,52 +359,3 @@ class Journal:
         self._sequence += 1
         self._written.clear()
         return found
-
-
-def journals_in(directories: Iterable[Path]) -> list[Path]:
-    """Every journal, open or sealed, in these directories, in the order of their names."""
-    found: dict[str, Path] = {}
-    for directory in directories:
-        with suppress(FileNotFoundError):
-            for entry in os.scandir(directory):
-                if entry.name.endswith((OPEN, SEALED)) and not entry.name.startswith("."):
-                    found[entry.name.rpartition(".")[0]] = Path(entry.path)
-    return [found[name] for name in sorted(found)]
-
-
-def orphans(directory: Path, is_alive: Callable[[Header], bool] | None = None) -> list[Path]:
-    """Open journals whose worker is dead: `is_alive` says no, and the kernel has released its lock.
-
-    The lock alone is proof on a local disk (it outlives neither the process nor a reused pid); `is_alive` is asked
-    first, for disks on which locks mean nothing.
-    """
-    dead = []
-    for path in journals_in([directory]):
-        if path.suffix != OPEN:
-            continue
-        try:
-            first = next(Frames(path.read_bytes()[:4096], path.name), None)
-            if is_alive is not None and first is not None and is_alive(checked_header(path, *first)):
-                continue
-            with path.open("rb") as file:
-                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (FileNotFoundError, BlockingIOError):
-            continue
-        dead.append(path)
-    return dead
-
-
-def adopt(path: Path) -> Path:
-    """Seal the journal of a dead worker, and return where it is now; NotReady while its worker holds the lock."""
-    if path.suffix == SEALED:
-        return path
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return path.rename(path.with_suffix(SEALED))
-    except BlockingIOError:
-        raise NotReady(
-            f"journal {path} is still written by its worker: seal it there, or stop the worker"
-        ) from None
-    except FileNotFoundError:
-        return path.with_suffix(SEALED)

@@ -34,7 +34,7 @@ from roadworthy.predictionlog.journal import journals_in, read_journal
 from roadworthy.predictionlog.partitions import (
     day_of,
     files_of_days,
-    manifest_path,
+    is_rolled,
     model_directory,
     schema_of,
     values_of,
@@ -48,6 +48,9 @@ _PREDICTION_FATE = ("status", "decision")
 
 #: What `first_answers` looks at.
 ANSWER_COLUMNS = (*_PREDICTION_KEY, *_PREDICTION_FATE)
+
+#: How often files may go under a reader before it says so; merged files are a minute apart.
+_LOOKS = 3
 _OUTCOME_ORDER = ("event_time", "id", "revision", "logged_at", "journal", "journal_seq")
 _OUTCOME_KEY = ("id", "revision")
 
@@ -87,9 +90,24 @@ class PredictionLog:
         raises UnknownName for a column that no row has, CorruptArtifact for a damaged file
         """
         span = _Span(start, end)
+        keep: list[tuple[str, Collection[Any] | None]] = [("version", versions), ("role", roles)]
+        needed = None if columns is None else {*columns, *_PREDICTION_ORDER, *ANSWER_COLUMNS}
+        table = _patiently(lambda: self._united_predictions(model, namespace, span, keep, needed))
+        table = _sorted(table, _PREDICTION_ORDER)
+        table = table if repeats else first_answers(table)
+        table = _with_constant(_with_constant(table, "model", model), "namespace", namespace)
+        return _arranged(table, columns, f"predictions of {model}")
+
+    def _united_predictions(
+        self,
+        model: str,
+        namespace: str,
+        span: _Span,
+        keep: Sequence[tuple[str, Collection[Any] | None]],
+        needed: set[str] | None,
+    ) -> pa.Table:
         tail = self._tail()
         home = model_directory(self.log, "predictions", namespace, model)
-        needed = None if columns is None else {*columns, *_PREDICTION_ORDER, *ANSWER_COLUMNS}
         schemas = {digest: schema_of(self.log, digest) for digest in values_of(home, "schema")}
         tables = []
         for journal, contents in tail:
@@ -105,15 +123,11 @@ class PredictionLog:
             files = list(files_of_days(self.log, home / f"schema={digest}", span.first_day, span.last_day))
             if files:
                 tables.append(_of_schema(_read(files, prediction_schema(schema), needed), digest, needed))
-        keep: list[tuple[str, Collection[Any] | None]] = [("version", versions), ("role", roles)]
         kept = [table for table in (_selected(table, span, keep) for table in tables) if table.num_rows]
         if not kept:
             shapes = [prediction_schema(schema) for schema in (None, *schemas.values())]
             kept = [_of_schema(shape.empty_table(), "", needed) for shape in shapes]
-        table = _sorted(_united(kept), _PREDICTION_ORDER)
-        table = table if repeats else first_answers(table)
-        table = _with_constant(_with_constant(table, "model", model), "namespace", namespace)
-        return _arranged(table, columns, f"predictions of {model}")
+        return _united(kept)
 
     def outcomes(
         self,
@@ -126,6 +140,13 @@ class PredictionLog:
     ) -> pa.Table:
         """Outcomes with event time in [start, end), every revision once, sorted by (event_time, id, revision)."""
         span = _Span(start, end)
+        table = _patiently(lambda: self._united_outcomes(model, namespace, span, names))
+        table = _first_of_each(_sorted(table, _OUTCOME_ORDER), _OUTCOME_KEY)
+        return _with_constant(_with_constant(table, "model", model), "namespace", namespace)
+
+    def _united_outcomes(
+        self, model: str, namespace: str, span: _Span, names: Collection[str] | None
+    ) -> pa.Table:
         tail = self._tail()
         home = model_directory(self.log, "outcomes", namespace, model)
         files = list(files_of_days(self.log, home, span.first_day, span.last_day))
@@ -137,11 +158,9 @@ class PredictionLog:
                 if record.model == model and record.namespace == namespace and span.holds(record.event_time)
             ]
             tables += [outcome_table(journal, records)] if records else []
-        table = _united(
+        return _united(
             [_selected(table, span, [("name", names)]) for table in tables] or [OUTCOME_SCHEMA.empty_table()]
         )
-        table = _first_of_each(_sorted(table, _OUTCOME_ORDER), _OUTCOME_KEY)
-        return _with_constant(_with_constant(table, "model", model), "namespace", namespace)
 
     def _tail(self) -> list[tuple[str, JournalContents]]:
         """Contents of the journals that are not rolled, as of one look."""
@@ -149,7 +168,17 @@ class PredictionLog:
         for path in journals_in(self.journals):
             with suppress(FileNotFoundError):  # rolled since it was listed: its manifest exists now
                 found.append((path.stem, _contents_of(path)))
-        return [(name, contents) for name, contents in found if not manifest_path(self.log, name).exists()]
+        return [(name, contents) for name, contents in found if not is_rolled(self.log, name)]
+
+
+def _patiently(look: Callable[[], pa.Table]) -> pa.Table:
+    """Look again when a file went between listing and opening: it was merged, or dropped by retention."""
+    for _ in range(_LOOKS):
+        try:
+            return look()
+        except FileNotFoundError:
+            continue
+    return look()
 
 
 def _contents_of(path: Path) -> JournalContents:

@@ -7,14 +7,11 @@ journal alone, so doing it again writes the same files; until the manifest exist
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,15 +19,18 @@ from roadworthy.errors import Conflict, CorruptArtifact, NotReady, Refused
 from roadworthy.predictionlog.columns import outcome_table, prediction_table
 from roadworthy.predictionlog.journal import JournalContents, adopt, read_journal
 from roadworthy.predictionlog.partitions import (
+    FOLDED,
     Dataset,
     Manifest,
     RolledFile,
     day_of,
+    is_rolled,
     manifest_of,
     manifest_path,
     model_directory,
     schema_path,
 )
+from roadworthy.predictionlog.publishing import publish, publish_json
 from roadworthy.predictionlog.record import FORMAT, LogSchema, Outcome, Prediction
 
 
@@ -97,13 +97,13 @@ def _roll_one(path: Path, log: Path) -> Manifest | None:
         size = path.stat().st_size
         if done is None:
             done = _publish(read_journal(path), name, size, log)
-        elif done.bytes != size:
+        elif done.bytes not in (size, FOLDED):
             raise Conflict(
                 f"journal {path} has {size} bytes, but one of that name with {done.bytes} bytes was rolled into {log}: "
                 "two workers used one name. Rename this one, then roll it"
             )
     except FileNotFoundError:
-        if done is None and not manifest_path(log, name).exists():
+        if done is None and not is_rolled(log, name):
             raise CorruptArtifact(f"journal {path} is gone and was not rolled into {log}") from None
         return None
     path.unlink(missing_ok=True)
@@ -128,8 +128,7 @@ def _publish(contents: JournalContents, journal: str, size: int, log: Path) -> M
         misfits=misfits,
         files=tuple(files),
     )
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-    _replace(manifest_path(log, journal), lambda temporary: temporary.write_bytes(text))
+    publish_json(manifest_path(log, journal), manifest)
     return manifest
 
 
@@ -161,34 +160,11 @@ def _write(
 ) -> RolledFile:
     path = model_directory(log, dataset, namespace, model) / below / f"{journal}.parquet"
     table = table.replace_schema_metadata({"roadworthy.format": str(FORMAT)})
-    _replace(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    publish(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
     return RolledFile(path.relative_to(log).as_posix(), table.num_rows)
 
 
 def _keep_schema(schema: LogSchema, log: Path) -> None:
     path = schema_path(log, schema.digest)
     if not path.exists():
-        text = msgspec.json.format(msgspec.json.encode(schema), indent=1)
-        _replace(path, lambda temporary: temporary.write_bytes(text))
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Publish a file by atomic rename, on the disk before the journal it came from may go."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        write(temporary)
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        publish_json(path, schema)

@@ -1,6 +1,7 @@
-"""Brings the journals of this node into the prediction log, those of dead workers included.
+"""Brings the journals of this node into the prediction log, those of dead workers included, and keeps it in shape.
 
-Not here: how journals become Parquet (predictionlog.roll) and the journals of other nodes.
+Not here: how journals become Parquet (predictionlog.roll), how files are merged (predictionlog.compact), and the
+journals of other nodes.
 """
 
 from __future__ import annotations
@@ -8,8 +9,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from roadworthy.clock import Clock
+from roadworthy.errors import NotReady
+from roadworthy.predictionlog.compact import compact
 from roadworthy.predictionlog.frames import SEALED
 from roadworthy.predictionlog.journal import journals_in, orphans
+from roadworthy.predictionlog.retain import kept_days, retain
 from roadworthy.predictionlog.roll import roll
 
 logger = logging.getLogger("roadworthy.supervisor")
@@ -35,3 +40,34 @@ class Roller:
             if self._refused.get(name) != reason:
                 logger.error("journal %s is left alone: %s", name, reason)
         self._refused = refused
+
+
+class Keeper:
+    """Merges small files of the log in the background, and drops days that are older than the workspace keeps.
+
+    Off the serving path: in the supervisor's process, with readers and workers going on. Where several nodes share a
+    log, whoever comes first does it.
+
+    keep_file   says how long, see `predictionlog.retain`; nothing is dropped while there is none
+    """
+
+    #: Merging begins when so many files of similar size lie in one partition: a few minutes of rolling each second.
+    LEAST = 128
+
+    def __init__(self, log: Path, keep_file: Path, clock: Clock) -> None:
+        self._log, self._keep_file, self._clock = log, keep_file, clock
+
+    def keep(self) -> None:
+        """One round; does nothing while another process replaces files."""
+        now = self._clock.now()
+        try:
+            done = compact(self._log, now, least=self.LEAST)
+            keep = kept_days(self._keep_file)
+            dropped = retain(self._log, now - keep) if keep is not None else None
+        except NotReady as busy:
+            logger.debug("%s", busy)
+            return
+        if done.merged:
+            logger.info("merged %d small files of the prediction log into %d", done.files, done.merged)
+        if dropped is not None and dropped.days:
+            logger.info("dropped %d rows of the log, older than %s", dropped.rows, dropped.before)

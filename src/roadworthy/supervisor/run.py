@@ -18,6 +18,7 @@ import msgspec
 
 from roadworthy.clock import SystemClock
 from roadworthy.node import NodeDirectory, Restarted, WorkerState, write_whole
+from roadworthy.predictionlog.retain import KEEP_FILE
 from roadworthy.settings import Settings
 from roadworthy.supervisor.binding import bind, check_exposure, is_loopback
 from roadworthy.supervisor.control import ControlDatabase
@@ -27,7 +28,7 @@ from roadworthy.supervisor.lock import acquire
 from roadworthy.supervisor.notify import Notifier
 from roadworthy.supervisor.options import ServeOptions
 from roadworthy.supervisor.repeating import Repeating, Troubles
-from roadworthy.supervisor.rolling import Roller
+from roadworthy.supervisor.rolling import Keeper, Roller
 from roadworthy.supervisor.staging import Stager
 from roadworthy.supervisor.tls import check_tls
 from roadworthy.supervisor.tokens import TokenFollower
@@ -36,6 +37,7 @@ from roadworthy.tokens import configured_file, read_tokens
 POLL_SECONDS = 0.2
 REPORT_SECONDS = 0.1
 ROLL_SECONDS = 1.0
+KEEP_SECONDS = 60.0
 TEND_SECONDS = 0.1
 TOKENS_SECONDS = 1.0
 
@@ -102,6 +104,7 @@ class _Supervisor:
         self._stager = Stager(node.staged)
         self._follower = Follower(self._database, self._stager, node, settings.namespace, clock)
         self._roller = Roller(node.journals, settings.log)
+        keeper = Keeper(settings.log, settings.root / KEEP_FILE, clock)
         self._crew = self._make_crew(lock, tokens=tokens_file is not None)
         reporter = Reporter(
             self._database, self._states, lambda: {**self._stager.errors, **self._crew.troubles}
@@ -111,6 +114,7 @@ class _Supervisor:
             Repeating("control database", self._follow, POLL_SECONDS, self._troubles),
             Repeating("heartbeat", reporter.report, REPORT_SECONDS, self._troubles),
             Repeating("prediction log", self._roller.roll, ROLL_SECONDS, self._troubles),
+            Repeating("log files", keeper.keep, KEEP_SECONDS, self._troubles),
         ]
         self._follow_tokens(tokens_file)
         self._stopped = threading.Event()

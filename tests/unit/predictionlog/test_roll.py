@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import duckdb
@@ -164,7 +165,7 @@ def test_the_journal_goes_last_and_only_after_everything_else_is_on_the_disk(
     path = sealed(tmp_path / "journals", [prediction(0)])
     steps: list[str] = []
     replace, unlink = Path.replace, Path.unlink
-    monkeypatch.setattr(rolling, "_sync", lambda path: steps.append(f"sync {path.name.split('.')[-1][:4]}"))
+    monkeypatch.setattr(os, "fsync", lambda fd: steps.append(f"sync {fd}"))
     monkeypatch.setattr(
         Path, "replace", lambda path, to: steps.append(f"publish {to.suffix}") or replace(path, to)
     )

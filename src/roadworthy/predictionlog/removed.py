@@ -1,0 +1,46 @@
+"""Says how many rows left the log on purpose, so that `gaps` does not take them for lost.
+
+Not here: the removing (retain, forget). A record is published before the rows go; its name follows from what it says,
+so that doing the same again after a crash counts it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from roadworthy.predictionlog.publishing import publish_json
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """Rows that were removed.
+
+    what   the file or partition they were in, below the log, and which state of it
+    why    `retention` or `forgotten`
+    rows   journal → how many of its rows
+    """
+
+    what: str
+    why: str
+    rows: Mapping[str, int]
+
+
+def note_removed(log: Path, removed: Removed) -> None:
+    """Put it on the disk; call before removing."""
+    digest = hashlib.sha256(msgspec.json.encode(removed, order="sorted")).hexdigest()[:32]
+    publish_json(log / "removed" / f"{digest}.json", removed)
+
+
+def removed_rows(log: Path) -> Counter[str]:
+    """Journal → rows that were removed on purpose."""
+    found: Counter[str] = Counter()
+    with suppress(FileNotFoundError):
+        for path in (log / "removed").iterdir():
+            if path.suffix == ".json" and not path.name.startswith("."):
+                found.update(msgspec.json.decode(path.read_bytes(), type=Removed).rows)
+    return found

@@ -1,0 +1,71 @@
+"""The supervisor keeps the log in few files, and drops what the workspace does not keep, without anybody asking."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from roadworthy.clock import ReplayClock
+from roadworthy.predictionlog.compact import alone
+from roadworthy.predictionlog.journal import Journal
+from roadworthy.predictionlog.read import PredictionLog
+from roadworthy.predictionlog.record import LogField, LogSchema, Prediction
+from roadworthy.predictionlog.retain import keep_days
+from roadworthy.supervisor.rolling import Keeper, Roller
+
+SCHEMA = LogSchema("delay", (LogField("wind", "number"),))
+DAY = 86_400_000_000
+
+
+def filled(home: Path, seconds: int) -> PredictionLog:
+    """A log of so many seconds on 2013-07-01, rolled."""
+    journal = Journal(home / "journals", 0)
+    journal.declare(SCHEMA)
+    for number in range(seconds):
+        journal.append(
+            [
+                Prediction(
+                    id=str(number), model="delay", version=1, schema=SCHEMA.digest, unit="u", logged_at=0,
+                    event_time=1_372_636_800_000_000 + number, inputs=(1.0,),
+                )
+            ]
+        )  # fmt: skip
+        journal.seal()
+    Roller(home / "journals", home / "log").roll()
+    return PredictionLog(home / "log")
+
+
+def test_many_small_files_are_merged_in_the_background(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once there are enough of them; the rows stay."""
+    monkeypatch.setattr(Keeper, "LEAST", 5)
+    log = filled(tmp_path, 6)
+    Keeper(log.log, tmp_path / "keep.json", ReplayClock(datetime.now(UTC))).keep()
+    assert len(list(log.log.rglob("merged-*.parquet"))) == 1
+    assert log.predictions("delay").num_rows == 6
+
+
+def test_nothing_is_dropped_unless_the_workspace_says_how_long(tmp_path: Path) -> None:
+    """Then it goes when its day is over."""
+    log = filled(tmp_path, 3)
+    keep = tmp_path / "keep.json"
+    long_after = ReplayClock(datetime(2013, 12, 1, tzinfo=UTC))
+    Keeper(log.log, keep, long_after).keep()
+    assert log.predictions("delay").num_rows == 3
+    keep_days(keep, 365)
+    Keeper(log.log, keep, long_after).keep()
+    assert log.predictions("delay").num_rows == 3
+    keep_days(keep, 90)
+    Keeper(log.log, keep, long_after).keep()
+    assert log.predictions("delay").num_rows == 0
+
+
+def test_a_round_waits_for_nobody(tmp_path: Path) -> None:
+    """Another node that shares the log, or a person, is at it already."""
+    log = filled(tmp_path, 3)
+    with alone(log.log):
+        Keeper(log.log, tmp_path / "keep.json", ReplayClock(datetime.now(UTC))).keep()
+    assert not list(log.log.rglob("merged-*"))
