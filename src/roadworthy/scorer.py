@@ -168,11 +168,15 @@ class Scorer:
 
     def score_rows(self, rows: Sequence[Sequence[Any]]) -> Scored:
         """`score` of checked rows, each with one plain value for every field of `schema` in its order; the same bits."""
-        if len(rows) > FEW_ROWS:
-            return self.score(batch_of(rows, self.schema))
-        columns = dict(zip(self._kinds, zip(*rows, strict=True), strict=False))
-        encoded = self.features.encode_few(Plain(columns, self._kinds, len(rows)))
+        encoded = self.encode_rows(rows)
         return Scored(encoded, self.predictor.predict(encoded))
+
+    def encode_rows(self, rows: Sequence[Sequence[Any]]) -> Floats:
+        """What the model sees of checked rows, shape (n, width)."""
+        if len(rows) > FEW_ROWS:
+            return self.features.encode(batch_of(rows, self.schema))
+        columns = dict(zip(self._kinds, zip(*rows, strict=True), strict=False))
+        return self.features.encode_few(Plain(columns, self._kinds, len(rows)))
 
     def rule(self, rows: Sequence[Sequence[Any]]) -> Floats:
         """What the declared fallback rule says to checked rows; UnknownName where the version declares none."""

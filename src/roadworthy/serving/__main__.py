@@ -20,7 +20,9 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
+from roadworthy.errors import RoadworthyError
 from roadworthy.node import write_whole
+from roadworthy.serving.batching import Limits as BatchLimits
 from roadworthy.serving.connections import SPARE_CONNECTIONS, Limits, close_overdue, connection_class
 from roadworthy.serving.express import express_class
 from roadworthy.serving.pulse import pulse
@@ -58,14 +60,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             max_body_bytes=options.max_body_bytes,
             max_rows=options.max_rows,
             tokens=options.tokens,
+            limits=BatchLimits(options.max_batch, options.max_waiting),
+            cache_rows=options.cache_rows,
+            cache_seconds=options.cache_seconds,
+            on_full_log=options.on_full_log,
             release=version("roadworthy"),
         )
     )
     # Requests leave no cycles behind: looking for them after every few hundred objects costs 4 % of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(worker, options))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(worker, options))
+    except RoadworthyError as error:
+        logger.error("%s", error)
+        return 1
     return 0
 
 
@@ -98,12 +108,28 @@ async def _serve(worker: Worker, options: argparse.Namespace) -> None:
         )
     try:
         if await _until_settled(worker, stopping, options.patience):
+            if options.grpc_port is not None:
+                tasks.append(asyncio.create_task(_grpc_beside(worker, options.grpc_port, server)))
             await server.serve(sockets=[_socket(worker, options)])
+            if options.grpc_port is not None:
+                await tasks.pop()  # it ends by itself, once the calls in flight have
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         worker.finish()
+
+
+async def _grpc_beside(worker: Worker, port: int, server: uvicorn.Server) -> None:
+    """Answer over gRPC for as long as HTTP does; a worker that cannot is stopped, since that was asked for."""
+    try:
+        grpc = await worker.start_grpc(port)
+    except RoadworthyError:
+        server.should_exit = True
+        raise
+    while not server.should_exit:
+        await asyncio.sleep(WATCH_SECONDS)
+    await grpc.stop(DRAIN_SECONDS)
 
 
 def _stop_with_supervisor(server: uvicorn.Server, parent_fd: int | None) -> asyncio.Event:
@@ -196,9 +222,19 @@ def _parser() -> argparse.ArgumentParser:
         "--tls-certificate", help="file of the certificate and its chain, PEM; needs --tls-key"
     )
     parser.add_argument("--tls-key", help="file of the private key, PEM")
+    parser.add_argument(
+        "--grpc-port", type=int, help="port of 127.0.0.1 for gRPC; 0 takes a free one; off without"
+    )
     parser.add_argument("--max-connections", type=int, default=Limits().connections)
     parser.add_argument("--max-body-bytes", type=int, default=4 << 20)
     parser.add_argument("--max-rows", type=int, default=10_000)
+    parser.add_argument("--max-batch", type=int, default=256, help="most rows scored together")
+    parser.add_argument("--max-waiting", type=int, default=20_000, help="most rows that wait for one model")
+    parser.add_argument(
+        "--cache-rows", type=int, default=0, help="frequent predictions kept for each version"
+    )
+    parser.add_argument("--cache-seconds", type=float, default=60.0)
+    parser.add_argument("--on-full-log", choices=("stop", "continue"), default="stop")
     parser.add_argument(
         "--patience", type=float, default=30.0, help="seconds to wait for the plan before taking requests"
     )

@@ -221,7 +221,8 @@ class Lane:
             return
         self._telemetry.batch(work.served.name)
         if self._committer.needed:
-            self._committer.after(lambda failure: self._deliver(batch, results, failure))
+            rows = sum(len(share.rows) for share in work.shares)
+            self._committer.after(lambda failure: self._deliver(batch, results, failure), rows)
         else:
             self._deliver(batch, results, None)
         asked = [question for number, question in enumerate(work.questions) if number not in settled]

@@ -22,17 +22,24 @@ Told = Callable[[Rejected | None], None]
 class Committer:
     """Group commit for one worker; on its event loop.
 
-    needed   whether answers wait for the disk at all
+    needed      whether answers wait for the disk at all
+    unwritten   told how many predictions may not be on disk; raises the refusal unless they are answered all the same
     """
 
-    def __init__(self, journal: Journal, executor: Executor, needed: bool) -> None:
-        self._journal, self._executor, self.needed = journal, executor, needed
-        self._next: list[Told] = []
+    def __init__(
+        self,
+        journal: Journal,
+        executor: Executor,
+        needed: bool,
+        unwritten: Callable[[int, JournalUnwritable], None],
+    ) -> None:
+        self._journal, self._executor, self.needed, self._unwritten = journal, executor, needed, unwritten
+        self._next: list[tuple[Told, int]] = []
         self._syncing = False
 
-    def after(self, told: Told) -> None:
-        """Call `told` when everything written until now is on disk."""
-        self._next.append(told)
+    def after(self, told: Told, rows: int) -> None:
+        """Call `told` when everything written until now is on disk, with these many predictions among it."""
+        self._next.append((told, rows))
         if not self._syncing:
             self._sync()
 
@@ -46,7 +53,7 @@ class Committer:
             if not future.done():
                 future.set_exception(failure) if failure else future.set_result(None)
 
-        self.after(told)
+        self.after(told, 0)
         await future
 
     def _sync(self) -> None:
@@ -60,19 +67,21 @@ class Committer:
             lambda done: self._synced(waiting, done.exception())
         )
 
-    def _synced(self, waiting: list[Told], error: BaseException | None) -> None:
+    def _synced(self, waiting: list[tuple[Told, int]], error: BaseException | None) -> None:
         self._syncing = False
         failure = None
-        if error is not None:
-            logger.error("nothing is answered, because nothing reaches the disk: %s", error)
-            message = "the prediction log cannot be written: try again later"
-            failure = Rejected(503, "log_unavailable", message, headers=((b"retry-after", b"1"),))
-            if not isinstance(error, JournalUnwritable):
-                failure = Rejected(500, "internal", "the server failed; its log says why")
+        if isinstance(error, JournalUnwritable):
+            try:
+                self._unwritten(sum(rows for _, rows in waiting), error)
+            except Rejected as rejected:
+                failure = rejected
+        elif error is not None:
+            logger.error("what was written could not be brought to the disk", exc_info=error)
+            failure = Rejected(500, "internal", "the server failed; its log says why")
         if self._next:
             self._sync()
         self._tell(waiting, failure)
 
-    def _tell(self, waiting: list[Told], failure: Rejected | None) -> None:
-        for told in waiting:
+    def _tell(self, waiting: list[tuple[Told, int]], failure: Rejected | None) -> None:
+        for told, _ in waiting:
             told(failure)

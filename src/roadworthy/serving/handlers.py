@@ -79,6 +79,11 @@ class Handlers:
         """Version of Roadworthy."""
         return self._rules.release
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a plan is wholly loaded."""
+        return self._table() is not None
+
     def knows(self, name: str) -> bool:
         """Whether a model of that name is served now."""
         table = self._table()

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from roadworthy.errors import CorruptArtifact
 from roadworthy.node import Prepared
 from roadworthy.scorer import Scorer
+from roadworthy.serving.caching import Cache
 from roadworthy.serving.table import Loaded, key_of
 from roadworthy.traffic import Plan, Staged
 
@@ -24,9 +25,10 @@ logger = logging.getLogger("roadworthy.worker")
 
 
 class Versions:
-    """The versions this worker holds in memory."""
+    """The versions this worker holds in memory; each gets a cache of its own from `make_cache`."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_cache: Callable[[], Cache | None] = lambda: None) -> None:
+        self._make_cache = make_cache
         self.loaded: dict[Prepared, Loaded] = {}
         self.errors: dict[Prepared, str] = {}
         self._retry_at: dict[Prepared, float] = {}
@@ -46,7 +48,7 @@ class Versions:
 
     async def _load(self, key: Prepared, staged: Staged) -> None:
         try:
-            self.loaded[key] = await asyncio.to_thread(load_version, staged)
+            self.loaded[key] = await asyncio.to_thread(load_version, staged, self._make_cache())
         except Exception as error:  # noqa: BLE001  # what an artifact runs may raise anything
             self._failed(key, error)
         else:
@@ -73,7 +75,7 @@ class Versions:
                 del known[key]
 
 
-def load_version(staged: Staged) -> Loaded:
+def load_version(staged: Staged, cache: Cache | None = None) -> Loaded:
     """Load one version, verify its digest and replay its golden requests.
 
     raises CorruptArtifact, Refused when a golden request goes another way here, and whatever the artifact's code raises
@@ -85,4 +87,4 @@ def load_version(staged: Staged) -> Loaded:
             "register it under its own name"
         )
     scorer.require_goldens()
-    return Loaded(key_of(staged), scorer, scorer.log_schema.digest)
+    return Loaded(key_of(staged), scorer, scorer.log_schema.digest, cache)

@@ -10,8 +10,10 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from roadworthy.clock import Clock
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
 from roadworthy.predictionlog.record import UNANSWERED, Group
+from roadworthy.predictionlog.unlogged import Unlogged
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.fallback import rescue
 from roadworthy.serving.questions import Predicted, Question
@@ -47,8 +49,11 @@ class Work:
 class Predictor:
     """Asks versions and writes their answers down, for one worker."""
 
-    def __init__(self, journal: Journal, telemetry: Telemetry, recorder: Recorder) -> None:
+    def __init__(
+        self, journal: Journal, telemetry: Telemetry, recorder: Recorder, clock: Clock, unlogged: Unlogged
+    ) -> None:
         self._journal, self._telemetry, self._recorder = journal, telemetry, recorder
+        self._clock, self._unlogged = clock, unlogged
 
     def predict(self, questions: Sequence[Question]) -> list[Result]:
         """Answer requests that found the same table; their records are in the journal when this returns.
@@ -69,6 +74,9 @@ class Predictor:
         rescued = _rescued(work)
         recorded = [(share, self._recorder.ids(work.questions, share)) for share in [*work.shares, *rescued]]
         groups: list[Group] = []
+        for share in work.shares:
+            if share.said.hits:
+                self._telemetry.hits(work.served.name, share.version, share.said.hits)
         for share, ids in recorded:
             groups += self._recorder.groups(work.questions, share, ids, _fates(work, share, rescued))
         try:
@@ -102,19 +110,36 @@ class Predictor:
         return asked
 
     def write(self, groups: Sequence[Group]) -> None:
-        """Append groups of records to the journal and count them; Rejected (503) when it cannot take them."""
+        """Append groups of records to the journal and count them.
+
+        raises Rejected (503) when it cannot take them, unless the policy is to answer without a record
+        """
         try:
             self._journal.append_groups(groups)
         except JournalUnwritable as error:
-            logger.error("nothing is answered, because nothing can be logged: %s", error)
+            self.unwritten(sum(len(group.ids) for group in groups), error)
+            return
+        if self._unlogged.alarm is not None:
+            ended = self._unlogged.written(self._clock.now())
+            logger.warning("%s", ended.text if ended else "the prediction log is written again")
+        for group in groups:
+            self._telemetry.rows(group.model, group.version, group.role, group.status, len(group.ids))
+
+    def unwritten(self, rows: int, error: JournalUnwritable) -> None:
+        """Do with predictions that cannot be logged as the policy says: return, or Rejected (503)."""
+        first = self._unlogged.alarm is None
+        answered = self._unlogged.failed(rows, str(error), self._clock.now())
+        if first:
+            what = "answers go on without a record" if answered else "nothing is answered"
+            logger.error("%s, because the prediction log cannot be written: %s", what, error)
+        if not answered:
             raise Rejected(
                 503,
                 "log_unavailable",
                 "the prediction log cannot be written: try again later",
                 headers=((b"retry-after", b"1"),),
             ) from error
-        for group in groups:
-            self._telemetry.rows(group.model, group.version, group.role, group.status, len(group.ids))
+        self._telemetry.unlogged(rows)
 
 
 def prepare(questions: Sequence[Question]) -> Work:

@@ -33,12 +33,14 @@ class Said:
     outputs   one number a row; None where the model said nothing
     error     why it said nothing to any row; "" when it did
     wrong     place of a row → what is wrong with its number
+    hits      rows whose output came from the cache
     """
 
     encoded: bytes
     outputs: list[float] | None
     error: str = ""
     wrong: dict[int, str] = field(default_factory=dict)
+    hits: int = 0
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ def ask(loaded: Loaded, share: Share) -> list[Share]:
 def said(loaded: Loaded, rows: Sequence[tuple[Any, ...]], *, rule: bool = False) -> Said:
     """What the version says to these rows, or its fallback rule; exceptions and wrong shapes become an error."""
     try:
-        scored = _ruled(loaded, rows) if rule else _scored(loaded, rows)
+        scored, hits = (_ruled(loaded, rows), 0) if rule else _scored(loaded, rows)
         encoded = np.ascontiguousarray(scored.encoded, dtype=_LITTLE_ENDIAN)
         output = np.asarray(scored.output, dtype=np.float64)
     except Exception as error:
@@ -122,22 +124,39 @@ def said(loaded: Loaded, rows: Sequence[tuple[Any, ...]], *, rule: bool = False)
     if output.shape != (len(rows),) or encoded.shape[:1] != output.shape:
         return Said(b"", None, f"it gave an output of shape {output.shape} for {len(rows)} rows")
     outputs: list[float] = output.tolist()
-    return Said(encoded.tobytes(), outputs, wrong=_wrong(outputs, loaded.clamp))
+    return Said(encoded.tobytes(), outputs, wrong=_wrong(outputs, loaded.clamp), hits=hits)
 
 
 def _ruled(loaded: Loaded, rows: Sequence[tuple[Any, ...]]) -> Scored:
     return Scored(np.empty((len(rows), 0)), loaded.scorer.rule(rows))
 
 
-def _scored(loaded: Loaded, rows: Sequence[tuple[Any, ...]]) -> Scored:
+def _scored(loaded: Loaded, rows: Sequence[tuple[Any, ...]]) -> tuple[Scored, int]:
+    """Encoded rows and outputs, and how many of these the cache knew."""
     if len(rows) <= MAX_BATCH_ROWS:
-        return loaded.scorer.score_rows(rows)
-    pieces = [
-        loaded.scorer.score_rows(rows[first : first + MAX_BATCH_ROWS])
-        for first in range(0, len(rows), MAX_BATCH_ROWS)
-    ]
-    encoded = np.concatenate([piece.encoded for piece in pieces])
-    return Scored(encoded, np.concatenate([np.asarray(piece.output) for piece in pieces]))
+        return _piece(loaded, rows)
+    firsts = range(0, len(rows), MAX_BATCH_ROWS)
+    pieces = [_piece(loaded, rows[first : first + MAX_BATCH_ROWS]) for first in firsts]
+    encoded = np.concatenate([scored.encoded for scored, _ in pieces])
+    output = np.concatenate([np.asarray(scored.output) for scored, _ in pieces])
+    return Scored(encoded, output), sum(hits for _, hits in pieces)
+
+
+def _piece(loaded: Loaded, rows: Sequence[tuple[Any, ...]]) -> tuple[Scored, int]:
+    if loaded.cache is None:
+        return loaded.scorer.score_rows(rows), 0
+    encoded = loaded.scorer.encode_rows(rows)
+    keys = [row.tobytes() for row in encoded]
+    known = loaded.cache.get(keys)
+    unknown = [at for at, output in enumerate(known) if output is None]
+    if unknown:
+        said = np.asarray(loaded.scorer.predictor.predict(encoded[unknown]), dtype=np.float64)
+        if said.shape != (len(unknown),):
+            return Scored(encoded, said), 0
+        loaded.cache.put([keys[at] for at in unknown], said.tolist())
+        for at, output in zip(unknown, said.tolist(), strict=True):
+            known[at] = output
+    return Scored(encoded, np.array(known, dtype=np.float64)), len(rows) - len(unknown)
 
 
 def _wrong(outputs: Sequence[float], clamp: tuple[float, float]) -> dict[int, str]:

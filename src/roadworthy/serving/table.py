@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from roadworthy.errors import NotReady
 from roadworthy.node import Prepared
 from roadworthy.scorer import Scorer
+from roadworthy.serving.caching import Cache
 from roadworthy.serving.requests import RequestReader
 from roadworthy.traffic import Plan, Route, Staged
 
@@ -25,12 +26,14 @@ class Loaded:
 
     schema    digest of the schema under which its rows are logged
     unit_at   where the unit stands in a row
+    cache     of its frequent predictions; None = every row is scored
     clamp     range in which an answer lies; every finite number where the version declares none
     """
 
     prepared: Prepared
     scorer: Scorer
     schema: str
+    cache: Cache | None = None
     unit_at: int = field(init=False)
     clamp: tuple[float, float] = field(init=False)
 

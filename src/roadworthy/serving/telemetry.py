@@ -23,6 +23,9 @@ SERIES: Mapping[str, tuple[str, str]] = {
     "roadworthy_requests_total": ("counter", "Requests answered, by model (empty without one) and HTTP status."),
     "roadworthy_rows_total": ("counter", "Rows logged as predictions, by model, version, role and status."),
     "roadworthy_errors_total": ("counter", "Requests refused or failed, by kind."),
+    "roadworthy_cache_hit_rows_total": ("counter", "Rows answered from the cache, by model and version."),
+    "roadworthy_unlogged_rows_total": ("counter", "Predictions answered without a record, because the log was full."),
+    "roadworthy_log_unwritable": ("gauge", "1 while a worker cannot write the prediction log."),
     "roadworthy_batches_total": ("counter", "Batches scored, by model; rows by batches is the mean size."),
     "roadworthy_shadow_shed_rows_total": ("counter", "Rows that shadows were not asked, because answers came late."),
     "roadworthy_outcomes_total": ("counter", "Outcomes accepted, by model."),
@@ -49,7 +52,9 @@ class Telemetry:
         self._errors: defaultdict[str, int] = defaultdict(int)
         self._outcomes: defaultdict[str, int] = defaultdict(int)
         self._batches: defaultdict[str, int] = defaultdict(int)
+        self._hits: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._shadow_shed = 0
+        self._unlogged = 0
         self._buckets: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self.journal_rows = 0
@@ -75,6 +80,14 @@ class Telemetry:
     def batch(self, model: str) -> None:
         """Count a batch."""
         self._batches[model] += 1
+
+    def hits(self, model: str, version: int, rows: int) -> None:
+        """Count rows that the cache answered."""
+        self._hits[model, version] += rows
+
+    def unlogged(self, rows: int) -> None:
+        """Count predictions that were answered without a record."""
+        self._unlogged += rows
 
     def shadow_shed(self, rows: int) -> None:
         """Count rows that a shadow was not asked."""
@@ -103,6 +116,11 @@ class Telemetry:
             "roadworthy_batches_total": {
                 _labels(model=model): count for model, count in self._batches.items()
             },
+            "roadworthy_cache_hit_rows_total": {
+                _labels(model=model, version=str(version)): count
+                for (model, version), count in self._hits.items()
+            },
+            "roadworthy_unlogged_rows_total": {"": self._unlogged} if self._unlogged else {},
             "roadworthy_shadow_shed_rows_total": {"": self._shadow_shed} if self._shadow_shed else {},
             "roadworthy_journal_rows_total": {"": self.journal_rows},
         }

@@ -7,23 +7,27 @@ database: all it knows stands in the directory of its node.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from roadworthy.clock import SystemClock
-from roadworthy.errors import NotReady, RoadworthyError
+from roadworthy.errors import DefinitionError, NotReady, RoadworthyError
 from roadworthy.node import NodeDirectory, WorkerState, write_whole
 from roadworthy.predictionlog.journal import Durability, Journal
+from roadworthy.predictionlog.unlogged import FullLogPolicy, Unlogged
 from roadworthy.serving import telemetry
 from roadworthy.serving.access import Guard
 from roadworthy.serving.app import Application
 from roadworthy.serving.batching import Lane, Lanes, Limits
+from roadworthy.serving.caching import Cache
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.foreign import ForeignReader
 from roadworthy.serving.foreign_schemas import ForeignSchemas
@@ -56,6 +60,9 @@ class Options:
     seed              seed of prediction ids, for a replay; None draws from the operating system
     tokens            whether requests need one of the tokens in the node's `tokens.json`
     limits            sizes of batches and queues
+    cache_rows        frequent predictions kept for each version; 0 = every row is scored
+    cache_seconds     how long each of them is kept
+    on_full_log       `stop`: no answer without a record; `continue`: answers go on, counted
     """
 
     node_dir: Path
@@ -66,6 +73,9 @@ class Options:
     max_body_bytes: int = 4 << 20
     max_rows: int = 10_000
     limits: Limits = field(default_factory=Limits)
+    cache_rows: int = 0
+    cache_seconds: float = 60.0
+    on_full_log: FullLogPolicy = "stop"
     tokens: bool = False
     release: str = ""
 
@@ -79,7 +89,7 @@ class Worker:
         self._started_at = self._clock.micros()
         self.node = NodeDirectory(options.node_dir)
         self.node.create()
-        self._versions = Versions()
+        self._versions = Versions(self._new_cache)
         self._plan: Plan | None = None
         self._plan_stamp: tuple[int, int, int] | None = None
         self._plan_error = ""
@@ -98,11 +108,11 @@ class Worker:
         seed = os.urandom(16).hex() if options.seed is None else f"{options.seed}:{options.worker}"
         entropy = random.Random(seed)  # noqa: S311  # names predictions, guards nothing; its seed is 128 random bits
         recorder = Recorder(self._clock, entropy, name, options.release)
-        predictor = Predictor(self.journal, self.telemetry, recorder)
+        self._unlogged = Unlogged(options.on_full_log)
+        predictor = Predictor(self.journal, self.telemetry, recorder, self._clock, self._unlogged)
         self._shadows = Shadows(self.telemetry, at_once=options.replay_clock)
-        committer = Committer(
-            self.journal, ThreadPoolExecutor(1, "sync"), needed=options.durability == "disk"
-        )
+        to_disk = options.durability == "disk"
+        committer = Committer(self.journal, ThreadPoolExecutor(1, "sync"), to_disk, predictor.unwritten)
         scorers = ThreadPoolExecutor(SCORING_THREADS, "score")
         self._lanes = Lanes(
             lambda: Lane(predictor, committer, self.telemetry, scorers, options.limits, self._shadows)
@@ -122,6 +132,29 @@ class Worker:
         )
         self._guard = Guard.following(self.node.tokens if options.tokens else None)
         self.app = Application(self._handlers, self._guard, self.telemetry, options.max_body_bytes)
+
+    def _new_cache(self) -> Cache | None:
+        rows = self._options.cache_rows
+        return Cache(rows, self._options.cache_seconds) if rows else None
+
+    async def start_grpc(self, port: int) -> Any:
+        """Answer over gRPC too, on a port of the loopback address, until `stop` of what is returned.
+
+        raises   DefinitionError without the extra `grpc`, NotReady when the port is taken
+        """
+        try:
+            module = importlib.import_module(
+                "roadworthy.serving.infer_grpc"
+            )  # a worker without it stays small
+        except ModuleNotFoundError as error:
+            raise DefinitionError(
+                f"gRPC needs {error.name}, which is not installed: pip install 'roadworthy[grpc]', or do not ask for it"
+            ) from error
+        limit = self._options.max_body_bytes
+        server = module.GrpcServer(self._handlers, self._guard, self.telemetry, limit)
+        bound = await server.start(port)
+        write_whole(self.node.root / "grpc_address", f"{module.HOST}:{bound}\n".encode())
+        return server
 
     async def watch(self) -> None:
         """Follow the plan file until cancelled; what goes wrong once (a full disk) must not end that."""
@@ -225,6 +258,8 @@ class Worker:
     def report(self) -> None:
         """Write the worker's state."""
         errors = {f"{key.model}@{key.version}": reason for key, reason in self._versions.errors.items()}
+        if self._unlogged.alarm is not None:
+            errors["log"] = self._unlogged.alarm.text
         if self._plan_error:
             errors["plan"] = self._plan_error
         state = WorkerState(
@@ -249,6 +284,8 @@ class Worker:
         if self.table is not None:
             own["roadworthy_plan_number"] = telemetry.gauge(self.table.plan.number, worker=worker)
         own["roadworthy_worker_started_seconds"] = telemetry.gauge(self._started_at / 1e6, worker=worker)
+        unwritable = float(self._unlogged.alarm is not None)
+        own["roadworthy_log_unwritable"] = telemetry.gauge(unwritable, worker=worker)
         own["roadworthy_load_failures"] = telemetry.gauge(len(self._versions.errors), worker=worker)
         return own
 

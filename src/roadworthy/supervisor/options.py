@@ -13,6 +13,7 @@ from pathlib import Path
 
 from roadworthy.errors import DefinitionError
 from roadworthy.predictionlog.journal import Durability
+from roadworthy.predictionlog.unlogged import FullLogPolicy
 
 #: A node's name becomes a directory and the beginning of its journals' names.
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -31,6 +32,10 @@ class ServeOptions:
     behind_proxy      something in front does TLS: tokens in clear text between it and here are meant
     max_connections   open at a time in one worker; None leaves it to the worker
     hang_seconds      a worker that says nothing for so long is killed
+    max_batch         most rows that a worker scores together
+    cache_rows        frequent predictions that each worker keeps for each version; 0 = every row is scored
+    cache_seconds     how long it keeps them
+    on_full_log       while the log cannot be written: `stop` answering, or `continue` without records, counted
 
     raises  DefinitionError for what cannot work
     """
@@ -47,6 +52,10 @@ class ServeOptions:
     behind_proxy: bool = False
     max_connections: int | None = None
     hang_seconds: float = 30.0
+    max_batch: int = 256
+    cache_rows: int = 0
+    cache_seconds: float = 60.0
+    on_full_log: FullLogPolicy = "stop"
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -60,6 +69,11 @@ class ServeOptions:
             raise DefinitionError("TLS takes two files: give both --tls-certificate and --tls-key")
         if self.max_connections is not None and self.max_connections < 1:
             raise DefinitionError(f"{self.max_connections} connections let nobody in: allow at least one")
+        if self.max_batch < 1 or self.cache_rows < 0 or self.cache_seconds <= 0:
+            raise DefinitionError(
+                f"a batch of {self.max_batch} rows, a cache of {self.cache_rows} rows for {self.cache_seconds:g} seconds "
+                "cannot be: batches have at least one row, a cache has none or more and keeps them for a while"
+            )
         if self.hang_seconds < 5.0:
             raise DefinitionError(
                 f"a worker speaks once a second: {self.hang_seconds:g} seconds of silence are no sign of a hung one, "
@@ -91,6 +105,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--behind-proxy", action="store_true", help="a proxy in front does TLS")
     add("--max-connections", type=int, help="connections open at a time in one worker")
+    add("--max-batch", type=int, default=default.max_batch, help="most rows scored together")
+    add("--cache-rows", type=int, default=default.cache_rows, help="frequent predictions kept; 0 keeps none")
+    add("--cache-seconds", type=float, default=default.cache_seconds, help="how long they are kept")
+    add("--on-full-log", choices=("stop", "continue"), default=default.on_full_log)
     add(
         "--hang-seconds",
         type=float,

@@ -135,6 +135,8 @@ class _Supervisor:
         options = self._options
         arguments = ["--node-dir", str(self._node.root), "--fd", str(self._listening.fileno())]
         arguments += ["--parent-fd", str(self._workers_end), "--durability", options.durability]
+        arguments += ["--max-batch", str(options.max_batch), "--on-full-log", options.on_full_log]
+        arguments += ["--cache-rows", str(options.cache_rows), "--cache-seconds", str(options.cache_seconds)]
         if options.replay_clock:
             arguments.append("--replay-clock")
         if options.seed is not None:

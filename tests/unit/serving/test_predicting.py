@@ -20,6 +20,7 @@ from roadworthy.features.schema import Field, InputSchema
 from roadworthy.node import Prepared
 from roadworthy.predictionlog.journal import Journal, journals_in, read_journal
 from roadworthy.predictionlog.record import UNANSWERED, Number, Prediction
+from roadworthy.predictionlog.unlogged import FullLogPolicy, Unlogged
 from roadworthy.registry.artifact import ArtifactModel
 from roadworthy.scorer import Scorer
 from roadworthy.serving.exchange import Rejected
@@ -68,12 +69,15 @@ def version(number_of: int, arithmetic: Arithmetic, *inputs: str, unit: str = "f
 class Bench:
     """A predictor with its journal, and a route of the given versions."""
 
-    def __init__(self, directory: Path, route: Route, *versions: Loaded) -> None:
+    def __init__(
+        self, directory: Path, route: Route, *versions: Loaded, policy: FullLogPolicy = "stop"
+    ) -> None:
         self.directory = directory
         self.journal = Journal(directory, 0, node="n")
         self.telemetry = Telemetry()
+        self.unlogged = Unlogged(policy)
         recorder = Recorder(SystemClock(), random.Random(1), "n", "0.1")
-        self.predictor = Predictor(self.journal, self.telemetry, recorder)
+        self.predictor = Predictor(self.journal, self.telemetry, recorder, SystemClock(), self.unlogged)
         for one in versions:
             self.journal.declare(one.scorer.log_schema)
         named = {one.prepared.version: one for one in versions}
@@ -235,6 +239,19 @@ def test_without_a_record_there_is_no_answer(tmp_path: Path) -> None:
     (tmp_path / "journals").mkdir()
     assert bench.answer(*rows(1.0)).outputs == [0.01]
     assert len(bench.log()) == 1
+
+
+def test_a_full_log_stops_no_answer_where_that_is_the_policy(tmp_path: Path) -> None:
+    """Answers go on, each counted, with an alarm from the first failure until a record is written again."""
+    bench = Bench(tmp_path / "journals", Route(champion=1), version(1, half), policy="continue")
+    (tmp_path / "journals").rmdir()
+    assert bench.answer(*rows(1.0, 2.0)).outputs == [0.01, 0.02]
+    assert bench.unlogged.alarm is not None
+    assert bench.telemetry.samples()["roadworthy_unlogged_rows_total"] == {"": 2}
+    (tmp_path / "journals").mkdir()
+    assert bench.answer(*rows(3.0)).outputs == [0.03]
+    assert bench.unlogged.alarm is None
+    assert [record.inputs for record in bench.log()] == [(3.0, "f0")]
 
 
 def test_a_unit_is_the_same_text_for_assignment_and_log() -> None:
