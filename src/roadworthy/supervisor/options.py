@@ -31,6 +31,7 @@ class ServeOptions:
     tls_certificate   file of the certificate with its chain, PEM; with `tls_key`, or neither
     behind_proxy      something in front does TLS: tokens in clear text between it and here are meant
     max_connections   open at a time in one worker; None leaves it to the worker
+    grpc_port         port of the loopback address for gRPC, which all workers share; None = no gRPC
     hang_seconds      a worker that says nothing for so long is killed
     max_batch         most rows that a worker scores together
     cache_rows        frequent predictions that each worker keeps for each version; 0 = every row is scored
@@ -51,6 +52,7 @@ class ServeOptions:
     tls_key: Path | None = None
     behind_proxy: bool = False
     max_connections: int | None = None
+    grpc_port: int | None = None
     hang_seconds: float = 30.0
     max_batch: int = 256
     cache_rows: int = 0
@@ -71,8 +73,12 @@ class ServeOptions:
             raise DefinitionError(f"{self.max_connections} connections let nobody in: allow at least one")
         if self.max_batch < 1 or self.cache_rows < 0 or self.cache_seconds <= 0:
             raise DefinitionError(
-                f"a batch of {self.max_batch} rows, a cache of {self.cache_rows} rows for {self.cache_seconds:g} seconds "
-                "cannot be: batches have at least one row, a cache has none or more and keeps them for a while"
+                f"a batch of {self.max_batch} rows, a cache of {self.cache_rows} rows for {self.cache_seconds:g} "
+                "seconds cannot be: batches have at least one row, a cache has none or more and keeps them for a while"
+            )
+        if self.grpc_port is not None and not 1 <= self.grpc_port <= 65_535:
+            raise DefinitionError(
+                f"{self.grpc_port} is no port that several workers can share for gRPC: choose one from 1 to 65535"
             )
         if self.hang_seconds < 5.0:
             raise DefinitionError(
@@ -109,6 +115,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--cache-rows", type=int, default=default.cache_rows, help="frequent predictions kept; 0 keeps none")
     add("--cache-seconds", type=float, default=default.cache_seconds, help="how long they are kept")
     add("--on-full-log", choices=("stop", "continue"), default=default.on_full_log)
+    add("--grpc-port", type=int, help="port of the loopback address for gRPC; without it there is none")
     add(
         "--hang-seconds",
         type=float,

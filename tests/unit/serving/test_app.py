@@ -38,8 +38,9 @@ def application(directory: Path, *, replay_clock: bool = False) -> Application:
     node, telemetry, clock = NodeDirectory(directory), Telemetry(), SystemClock()
     journal = Journal(node.journals, 0)
     executor = ThreadPoolExecutor(1)
+    committer = Committer(journal, executor, False, lambda rows, error: None)
     handlers = Handlers(
-        Rules(replay_clock, 10, "0"), node, journal, Committer(journal, executor, False, lambda rows, error: None), Lanes(no_lane),
+        Rules(replay_clock, 10, "0"), node, journal, committer, Lanes(no_lane),
         telemetry, clock, ForeignReader(ForeignSchemas(directory / "foreign"), random.Random(0)),
         lambda: Table(Plan(number=1), {}), dict,
     )  # fmt: skip
