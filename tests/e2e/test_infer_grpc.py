@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from processes import ROW, Server, Starter, Version, logged, plan_of, wait_until
+from processes import ROW, Server, Starter, Version, Workspace, logged, plan_of, wait_until
 from roadworthy.features.batch import Batch
 from roadworthy.node import NodeDirectory
 from roadworthy.scorer import Scorer
@@ -194,6 +194,28 @@ def test_a_stopped_worker_lets_calls_in_flight_end_and_takes_its_grpc_with_it(
     said = server.log.read_text()
     assert "Traceback" not in said
     assert "ERROR" not in said
+
+
+def test_all_workers_of_a_node_share_the_port(workspace: Workspace, start: Starter) -> None:
+    """Connections are spread over them by the kernel; the node drains in order."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    node = start.supervisor(workspace, "--grpc-port", str(port))
+    wait_until(lambda: node.serves(1), "both workers")
+    served = wait_until(lambda: _served_by(workspace, port), "an answer of each worker")
+    assert served == {"n-0", "n-1"}
+    assert node.stop() == 0
+
+
+def _served_by(workspace: Workspace, port: int) -> set[str]:
+    """The workers that answered, once there are two: each asks on a connection of its own."""
+    client = triton.InferenceServerClient(
+        f"127.0.0.1:{port}", channel_args=[("grpc.use_local_subchannel_pool", 1)]
+    )
+    client.infer("delay", inputs())
+    client.close()
+    names = {row["journal"].rsplit("-", 2)[0] for row in workspace.logged()}
+    return names if len(names) > 1 else set()
 
 
 def test_a_port_that_is_taken_by_something_else_stops_the_worker_in_words(

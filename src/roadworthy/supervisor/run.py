@@ -148,6 +148,8 @@ class _Supervisor:
             arguments += ["--tls-key", str(options.tls_key.resolve())]
         if options.max_connections is not None:
             arguments += ["--max-connections", str(options.max_connections)]
+        if options.grpc_port is not None:
+            arguments += ["--grpc-port", str(options.grpc_port)]
         inherited = [self._listening.fileno(), self._workers_end, lock]
         return Crew(self._node, options.workers, arguments, inherited, options.hang_seconds)
 

@@ -19,6 +19,7 @@ from roadworthy.supervisor.options import ServeOptions, add_options
         ({"tls_key": Path("key.pem")}, "give both"),
         ({"tls_certificate": Path("certificate.pem")}, "give both"),
         ({"max_connections": 0}, "let nobody in"),
+        ({"grpc_port": 0}, "no port that several workers can share"),
         ({"hang_seconds": 1.0}, "at least 5"),
     ],
 )
