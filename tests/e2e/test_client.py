@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from processes import ROW, Starter, Version, plan_of, wait_until
+from processes import ROW, Starter, Version, Workspace, plan_of, wait_until
 from roadworthy.client import Client, Delivery
 from roadworthy.errors import SchemaError, UnknownName
 from roadworthy.node import NodeDirectory
@@ -131,3 +134,19 @@ def test_the_example_of_the_client_page_runs_as_it_stands_there(node: NodeDirect
     exec(example.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{worker.port}"), {})
     assert log_of(node).predictions("delay").num_rows == log_of(node).predictions("fare").num_rows == 1
     assert log_of(node).outcomes("delay").num_rows == 1
+
+
+def test_the_command_line_shows_what_was_predicted_elsewhere(workspace: Workspace, start: Starter) -> None:
+    """A model without a version of its own has a log all the same."""
+    node = start.supervisor(workspace)
+    wait_until(lambda: node.serves(1), "both workers")
+    sent = {"id": "p1", "model": "fare", "version": 7, "unit": "trip 7", "output": 0.25, "inputs": {"km": 3}}
+    with Client(f"http://127.0.0.1:{node.port}") as client:
+        client.log([sent], wait=True)
+    arguments = ["--workspace", str(workspace.settings.root), "log", "fare", "--json"]
+    command = [sys.executable, "-m", "roadworthy.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [(row["id"], row["unit"], row["version"], row["output"]) for row in json.loads(done.stdout)] == [
+        ("p1", "trip 7", 7, 0.25)
+    ]

@@ -33,14 +33,16 @@ def newest(
     """At most `limit` predictions with event time in [start, end), the newest last; `label` is None while unknown.
 
     as_of    labels are those known at this instant; now by default
-    raises   UnknownName for a model without versions
+    raises   UnknownName for a model that has neither versions nor predictions
 
+    A model that is served elsewhere has predictions without versions; nothing declares how its outcomes are read.
     Without a `start` only as many of the newest days are read as hold `limit` rows.
     """
-    require_model(stores, model)
     if limit < 1:
         raise DefinitionError(f"limit {limit} shows nothing: write a number from 1")
     table = _last(stores, model, start, end, limit)
+    if table.num_rows == 0:
+        require_model(stores, model)
     known = _labels(stores, model, table, as_of or stores.clock.now())
     return [{**row, "label": known.get(row["id"])} for row in table.to_pylist()]
 
