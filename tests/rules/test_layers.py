@@ -11,7 +11,9 @@ SOURCE = Path(__file__).parents[2] / "src" / "roadworthy"
 
 #: Lowest first. A package imports from lower layers and from itself, never from a sibling or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "verdict", "clock", "traffic", "settings", "tokens", "automation", "node"}),
+    frozenset(
+        {"errors", "verdict", "clock", "traffic", "settings", "tokens", "automation", "node", "sensitive"}
+    ),
     frozenset({"stats", "database", "client"}),
     frozenset({"features", "estimators", "data", "registry", "predictionlog"}),
     frozenset({"model", "scorer", "profiles", "charts"}),
@@ -22,11 +24,22 @@ LAYERS: tuple[frozenset[str], ...] = (
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
 #: The shared vocabulary may build on itself, in this order.
-VOCABULARY = ("errors", "verdict", "clock", "settings", "tokens", "automation", "traffic", "node")
+VOCABULARY = (
+    "errors",
+    "verdict",
+    "clock",
+    "settings",
+    "tokens",
+    "automation",
+    "traffic",
+    "node",
+    "sensitive",
+)
 
 #: The data plane: all that a worker may import of Roadworthy, so that no broken monitor can stop predictions.
 DATA_PLANE = {
     "errors", "verdict", "clock", "traffic", "settings", "tokens", "automation", "node", "features",
+    "sensitive", "predictionlog.unlogged", "predictionlog.cases",
     "estimators", "scorer", "registry.artifact", "predictionlog.record", "predictionlog.journal", "serving",
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ from roadworthy.data.schema import kind_of
 from roadworthy.errors import CorruptArtifact, DefinitionError
 
 _DIGEST = b"roadworthy.digest"
+_BEFORE = b"roadworthy.digest-before-forgetting"
 _COLUMN = "key"
 
 
@@ -55,10 +56,21 @@ class Manifest:
         """
         return self.keys.filter(pa.array(other.contains(self.keys)))
 
-    def write(self, path: Path) -> None:
-        """Write as Parquet; appears under its name in one step."""
+    def replaced(self, key: str, by: str) -> Manifest:
+        """The manifest with another text in the place of a key, such as the hash of a key that must not be kept."""
+        return manifest(
+            pa.array([by if each == key else each for each in self.keys.to_pylist()], pa.string())
+        )
+
+    def write(self, path: Path, *, before: str = "") -> None:
+        """Write as Parquet; appears under its name in one step.
+
+        before   the digest that is recorded elsewhere for the manifest that this one takes the place of
+        """
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        table = pa.table({_COLUMN: self.keys}).replace_schema_metadata({_DIGEST: self.digest.encode()})
+        table = pa.table({_COLUMN: self.keys})
+        marks = {_DIGEST: self.digest.encode()} | ({_BEFORE: before.encode()} if before else {})
+        table = table.replace_schema_metadata(marks)
         pq.write_table(table, draft, compression="zstd")
         os.replace(draft, path)
 
@@ -80,11 +92,16 @@ def read_manifest(path: Path, expected: str | None = None) -> Manifest:
 
     expected   the digest that was recorded elsewhere; None trusts the file's own
     raises     CorruptArtifact when the file is missing, cut off, or its keys have another digest
+
+    A manifest in which a key was forgotten says which digest it had before, and is taken for that one.
     """
     try:
         table = pq.read_table(path)
         keys = pa.concat_arrays(table.column(_COLUMN).chunks) if table.num_rows else pa.array([], pa.string())
-        recorded = expected or table.schema.metadata[_DIGEST].decode()
+        marks = table.schema.metadata
+        recorded = expected or marks[_DIGEST].decode()
+        if expected and marks.get(_BEFORE, b"").decode() == expected:
+            recorded = marks[_DIGEST].decode()
     except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise CorruptArtifact(
             f"{path} is not a manifest of keys ({error}): restore it from a copy"

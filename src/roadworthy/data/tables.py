@@ -15,10 +15,12 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
@@ -41,6 +43,7 @@ _LOCK = ".lock"
 _UNPUBLISHED = ".unpublished-"
 _BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FINGERPRINT, _BATCH = b"roadworthy.fingerprint", b"roadworthy.batch"
+_BEFORE = b"roadworthy.fingerprint-before-forgetting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +157,34 @@ def batches(directory: Path, name: str) -> list[Ingested]:
     return found
 
 
+def forget_rows(directory: Path, name: str, column: str, value: str) -> int:
+    """Remove every row with that text in a column from a table, and return how many; safe to repeat.
+
+    A batch keeps its name and knows the fingerprint that it had, so that ingesting it again does not bring rows back.
+    raises   NotReady while another process ingests into this table
+    """
+    removed = 0
+    with _alone(directory / name, name):
+        for path in _batch_files(directory / name):
+            marks = _footer(path).metadata
+            rows = pq.ParquetFile(path).read()
+            kept = rows.filter(pc.fill_null(pc.not_equal(rows.column(column), value), True))
+            if kept.num_rows == rows.num_rows:
+                continue
+            before = marks.get(_BEFORE, marks[_FINGERPRINT])
+            plain = kept.replace_schema_metadata(None)
+            marked = kept.replace_schema_metadata(
+                {_FINGERPRINT: fingerprint(plain).encode(), _BATCH: marks[_BATCH], _BEFORE: before}
+            )
+            _publish(path, partial(pq.write_table, marked, compression="zstd", write_page_checksum=True))
+            removed += rows.num_rows - kept.num_rows
+    return removed
+
+
 def _again(target: Path, table: str, batch: str, digest: str) -> Ingested:
     footer = _footer(target)
     stored = footer.metadata[_FINGERPRINT].decode()
-    if stored != digest:
+    if digest not in (stored, footer.metadata.get(_BEFORE, b"").decode()):
         raise Conflict(
             f"batch {batch!r} of table {table!r} is already ingested with other rows (fingerprint {stored}, "
             f"now {digest}): history is not overwritten; ingest corrections as a batch of another name"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,6 +30,7 @@ from roadworthy.predictionlog.partitions import (
     model_directory,
     schema_path,
 )
+from roadworthy.predictionlog.pending import Forgetting, pending
 from roadworthy.predictionlog.publishing import publish, publish_json
 from roadworthy.predictionlog.record import FORMAT, LogSchema, Outcome, Prediction
 
@@ -111,6 +112,10 @@ def _roll_one(path: Path, log: Path) -> Manifest | None:
 
 
 def _publish(contents: JournalContents, journal: str, size: int, log: Path) -> Manifest:
+    missing = missing_numbers(contents)
+    leaving = pending(log)
+    if leaving:
+        contents = _without(contents, leaving)
     for schema in contents.schemas.values():
         _keep_schema(schema, log)
     files, misfits = _write_predictions(contents, journal, log)
@@ -120,7 +125,7 @@ def _publish(contents: JournalContents, journal: str, size: int, log: Path) -> M
         bytes=size,
         first_seq=contents.header.first_seq if contents.header else 0,
         next_seq=contents.next_seq,
-        missing=missing_numbers(contents),
+        missing=missing,
         torn=contents.torn,
         sealed=contents.sealed,
         predictions=len(contents.predictions),
@@ -130,6 +135,15 @@ def _publish(contents: JournalContents, journal: str, size: int, log: Path) -> M
     )
     publish_json(manifest_path(log, journal), manifest)
     return manifest
+
+
+def _without(contents: JournalContents, leaving: Sequence[Forgetting]) -> JournalContents:
+    """What is being forgotten is not rolled."""
+    return replace(
+        contents,
+        predictions=[row for row in contents.predictions if not any(each.covers(row) for each in leaving)],
+        outcomes=[row for row in contents.outcomes if not any(each.covers(row) for each in leaving)],
+    )
 
 
 def _write_predictions(contents: JournalContents, journal: str, log: Path) -> tuple[list[RolledFile], int]:

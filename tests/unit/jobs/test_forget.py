@@ -1,0 +1,118 @@
+"""A unit is forgotten everywhere at once, and what cannot forget it is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from roadworthy.data.tables import read
+from roadworthy.errors import DefinitionError, Refused
+from roadworthy.jobs.forget import forget
+from roadworthy.jobs.ingest import ingest_file
+from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.trace import trace
+from roadworthy.jobs.train import holdout_path
+from roadworthy.predictionlog.gaps import gaps
+from roadworthy.sensitive import hashed_text, key_path, make_key, read_key
+from small_workspace import MODEL, Small
+
+
+@pytest.fixture
+def keyed(own_stores: Stores) -> Stores:
+    """A workspace with a key."""
+    make_key(key_path(own_stores.settings.root))
+    return own_stores
+
+
+def everything(root: Path) -> list[Path]:
+    """Files that hold a text, in clear or in an uncompressed page; control database apart."""
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def trained_on(stores: Stores) -> str:
+    """A unit that both versions learned from and that has no prediction."""
+    found: str = read(stores.settings.tables, "trips", ["trip"]).column("trip")[30].as_py()
+    return found
+
+
+def logged(stores: Stores) -> str:
+    """A unit with a prediction in Parquet that is a held-out row of version 2 as well."""
+    held = pq.read_table(holdout_path(stores, stores.versions.get(MODEL, 2).digest))
+    units = set(stores.log().predictions(MODEL, columns=["unit"]).column("unit").to_pylist())
+    return next(unit for unit in held.column("trip").to_pylist() if unit in units)
+
+
+def test_a_logged_unit_leaves_log_tables_and_evidence(keyed: Stores) -> None:
+    """Nothing of it is left but its hash, and no row counts as lost."""
+    unit = logged(keyed)
+    done = forget(keyed, unit, actor="anna", reason="she asked")
+    assert done.rows["log predictions"] == 1
+    assert done.rows["table trips"] == 1
+    assert done.rows[f"evidence {MODEL}@2"] == 1
+    assert unit not in keyed.log().predictions(MODEL, columns=["unit"]).column("unit").to_pylist()
+    assert unit not in read(keyed.settings.tables, "trips", ["trip"]).column("trip").to_pylist()
+    for path in everything(keyed.settings.log) + everything(keyed.settings.evidence):
+        assert unit.encode() not in path.read_bytes(), path
+    assert gaps(keyed.settings.log, keyed.journals()) == []
+
+
+def test_the_tombstone_says_what_when_and_who_but_not_whom(keyed: Stores) -> None:
+    """In the log and in the ledger; the unit only as its keyed hash."""
+    unit = logged(keyed)
+    done = forget(keyed, unit, actor="anna", reason="she asked")
+    assert done.unit == hashed_text(unit, read_key(key_path(keyed.settings.root)))
+    (entry,) = keyed.ledger.entries(action="forget")
+    assert (entry.actor, entry.reason, entry.details["unit"]) == ("anna", "she asked", done.unit)
+    assert unit not in repr(entry)
+    (stone,) = (keyed.settings.log / "forgotten").iterdir()
+    assert done.unit in stone.read_text()
+    assert unit not in stone.read_text()
+
+
+def test_versions_that_learned_from_a_unit_are_named_again_and_again(keyed: Stores) -> None:
+    """Also once its key is gone from their manifests, which are still those of the versions."""
+    unit = trained_on(keyed)
+    first = forget(keyed, unit, actor="anna")
+    assert first.learned == (f"{MODEL}@1", f"{MODEL}@2")
+    assert any("still learned from it" in line for line in first.sentences())
+    again = forget(keyed, unit, actor="anna")
+    assert again.learned == first.learned
+    assert sum(again.rows.values()) == 0
+    found = trace(keyed, f"{MODEL}:{first.unit}")
+    assert [version.version for version in found.versions] == [1, 2]  # type: ignore[union-attr]
+
+
+def test_a_journal_of_a_dead_worker_is_rolled_without_the_unit(keyed: Stores) -> None:
+    """April is still in a journal that nobody writes any more."""
+    april = keyed.log().predictions(MODEL, versions=[2], columns=["unit"]).column("unit").to_pylist()[0]
+    done = forget(keyed, april, actor="anna")
+    assert done.open == ()
+    assert april not in keyed.log().predictions(MODEL, columns=["unit"]).column("unit").to_pylist()
+    assert gaps(keyed.settings.log, keyed.journals()) == []
+
+
+def test_ingesting_the_same_history_again_does_not_bring_a_unit_back(keyed: Stores, own: Small) -> None:
+    """The batch is known by the fingerprint that it had."""
+    unit = trained_on(keyed)
+    forget(keyed, unit, actor="anna")
+    assert all(batch.unchanged for batch in ingest_file(keyed.settings, own.definition))
+    assert unit not in read(keyed.settings.tables, "trips", ["trip"]).column("trip").to_pylist()
+
+
+def test_forgetting_needs_a_key_that_others_cannot_read(own_stores: Stores) -> None:
+    """Otherwise a tombstone could be tried out."""
+    with pytest.raises(Refused, match="roadworthy hash-key"):
+        forget(own_stores, "T00001", actor="anna")
+    path = make_key(key_path(own_stores.settings.root))
+    os.chmod(path, 0o644)
+    with pytest.raises(Refused, match="others can read"):
+        forget(own_stores, "T00001", actor="anna")
+
+
+def test_rows_without_a_unit_cannot_be_forgotten_as_one(keyed: Stores) -> None:
+    """The empty text stands for many."""
+    with pytest.raises(DefinitionError, match="no unit"):
+        forget(keyed, "", actor="anna")
