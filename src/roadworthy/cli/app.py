@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from roadworthy.cli import build, look, operate, secure
+import roadworthy
+from roadworthy.cli import build, keep, look, operate, secure
 from roadworthy.cli.output import JSON, Options, error_text, usage_text
 from roadworthy.errors import Refused, RoadworthyError
 
@@ -28,6 +29,12 @@ FAILED, MISUSED, REFUSED, INTERRUPTED = 1, 2, 3, 130
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"roadworthy {roadworthy.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
@@ -37,12 +44,18 @@ def options(
     namespace: Annotated[
         str | None, typer.Option(help="First part of every key (ROADWORTHY_NAMESPACE, default).")
     ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version of Roadworthy.", is_eager=True, callback=_say_version
+        ),
+    ] = False,
 ) -> None:
     """Runs machine-learning models in production and keeps them fit to be there."""
     context.obj = Options(workspace, namespace)
 
 
-for module in (build, operate, look, secure):
+for module in (build, operate, look, secure, keep):
     for command in module.COMMANDS:
         app.command()(command)
 
