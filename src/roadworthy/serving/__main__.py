@@ -28,9 +28,6 @@ from roadworthy.serving.express import express_class
 from roadworthy.serving.pulse import pulse
 from roadworthy.serving.worker import WATCH_SECONDS, Options, Worker
 
-#: Digests of bearer tokens, separated by commas; the supervisor hands them over here.
-TOKEN_DIGESTS = "ROADWORTHY_TOKEN_DIGESTS"  # noqa: S105  # the name of a variable, not a secret
-
 KEEP_ALIVE_SECONDS = 75
 DRAIN_SECONDS = 25
 BACKLOG = 2_048
