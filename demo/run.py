@@ -201,7 +201,7 @@ def begin(workspace: Workspace, teller: Teller, told: Told) -> None:
         "Ask the gate, on later rows than it was trained on", f"roadworthy gate {told.first.reference}"
     )
     blocked = workspace.gate(told.first.reference, actor=WHO, event_time=START)
-    teller.say(f"without a champion to compare with it blocks: {blocked.report.decision.blocking[0].reason}")
+    teller.say(f"it blocks: {blocked.report.decision.blocking[0].reason}")
     teller.say(f'$ roadworthy gate {told.first.reference} --first-release "nothing serves yet"', "cyan")
     passed = workspace.gate(
         told.first.reference, approve_first="nothing serves yet", actor=WHO, event_time=START
@@ -249,7 +249,8 @@ def finish(
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for row in rows:
-        table.add_row(*(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row.cells()))
+        for line in row.lines():
+            table.add_row(*(_cell(cell) for cell in line))
     teller.show(table)
     teller.step("The life of the model on one page", f"roadworthy report {MODEL}")
     page = workspace.report(MODEL)
@@ -269,6 +270,12 @@ def finish(
         }.items()
         if not happened
     ]
+
+
+def _cell(cell: str | int | float | None) -> str:
+    if cell is None:
+        return "–"
+    return f"{cell:.4f}" if isinstance(cell, float) else f"{cell:,}" if isinstance(cell, int) else cell
 
 
 def _summary(told: Told, replayed: Replayed) -> Table:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import roadworthy
 from roadworthy.jobs.stores import Stores
 from roadworthy.predictionlog.journal import Journal
 from small_workspace import (
@@ -135,8 +136,11 @@ def test_versions_and_history_say_what_serves_and_why(lived: Lived) -> None:
         (1, "pass", "champion"),
         (2, "never asked", ""),
     ]
-    history = lived.run("history", MODEL)
+    assert lived.run("versions").out == text.out
+    history = lived.run("history")
     assert REASON in history.out
+    assert "for 2013-03-01 00:00" in history.out
+    assert history.out.count("for 2013") == 3, "two registrations and the promotion"
     entries = lived.run("history", MODEL, "--json").json
     assert [entry["action"] for entry in entries][-3:] == ["approve", "gate", "promote"]
     assert {entry["actor"] for entry in entries} >= {"anna", "train"}
@@ -166,6 +170,9 @@ def test_the_log_leads_to_a_version_and_a_row_leads_to_the_log(lived: Lived) -> 
     (row,) = lived.run("log", MODEL, "--limit", "1", "--json").json
     assert f"{MODEL}@1 said {row['output']:.4f}" in lived.run("trace", row["id"]).out
     assert lived.run("trace", row["id"], "--json").json["trained_on_unit"] is False
+    assert lived.run("trace", row["id"], "--json").json["unseen"] is not None
+    early = lived.run("log", "--as-of", "2013-03-02", "--json").json
+    assert {row["label"] for row in early} == {None}
     assert lived.run("trace", f"{MODEL}:T00005").out.rstrip().endswith("Affected in all: 930 answers")
     assert lived.run("trace", f"{MODEL}:T00005", "--json").json["affected"] == 930
     nothing = lived.run("log", MODEL, "--from", "2014-01-01")
@@ -177,6 +184,10 @@ def test_two_versions_are_compared_by_month(lived: Lived) -> None:
     text = lived.run("compare", MODEL, "1", "2")
     assert "2013-03" in text.out
     assert "Left out: " in text.out
+    assert all(len(line.rstrip()) <= 80 for line in text.out.split("Left out")[0].splitlines())
+    assert lived.run("compare", "1", "2").out == text.out
+    early = lived.run("compare", "1", "2", "--as-of", "2013-03-20", "--json").json
+    assert early[-1]["n"] < lived.run("compare", "1", "2", "--json").json[-1]["n"]
     assert [row["period"] for row in lived.run("compare", MODEL, "1", "2", "--json").json] == [
         "2013-03",
         "total",
@@ -187,12 +198,13 @@ MISTAKES = {
     ("versions", "trips"): (1, "there is no model 'trips'"),
     ("gate", f"{MODEL}@9"): (1, f"{MODEL}@9 does not exist"),
     ("train", "none.py"): (1, "none.py"),
-    ("trace", "T00005"): (1, "neither the identifier of a prediction"),
+    ("trace", "T99999"): (1, "and not the identifier of a prediction"),
     ("history", MODEL, "--at", "yesterday"): (1, "time 'yesterday' is not understood"),
     ("rollback", MODEL, "--reason", "it is bad"): (1, "nothing"),
     ("nope",): (2, "No such command 'nope'"),
     ("versions", MODEL, "--frobnicate"): (2, "No such option"),
-    ("compare", MODEL, "1"): (2, "Missing argument"),
+    ("compare", MODEL, "1"): (2, "expected [MODEL] OLD NEW"),
+    ("unbar", f"{MODEL}@1", "--reason", "why not"): (1, "is not barred"),
     ("release", f"{MODEL}@1"): (2, "one of --shadow, --canary 5%, --promote"),
     ("release", f"{MODEL}@2", "--promote"): (3, "the gate was never asked about it"),
 }  # fmt: skip
@@ -223,6 +235,13 @@ def test_a_command_without_arguments_shows_what_there_is(tmp_path: Path) -> None
     assert all(
         name in done.out for name in ("ingest", "train", "gate", "release", "score", "trace", "compare")
     )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_printed_and_nothing_made(tmp_path: Path) -> None:
+    """For bug reports and scripts."""
+    done = runner(tmp_path)("--version")
+    assert (done.status, done.out) == (0, f"roadworthy {roadworthy.__version__}\n")
     assert list(tmp_path.iterdir()) == []
 
 

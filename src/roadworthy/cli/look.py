@@ -7,16 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from roadworthy.cli.build import ModelFile, Which
-from roadworthy.cli.operate import ModelName
+from roadworthy.cli.operate import ModelName, chosen
 from roadworthy.cli.output import AsJson, Options, show, table
 
 Start = Annotated[str | None, typer.Option("--from", help="From this time on.")]
 End = Annotated[str | None, typer.Option("--to", help="Before this time.")]
+OutcomesAsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Outcomes known at this time; now by default.")
+]
 
 
 def monitor(
     context: typer.Context,
-    model: ModelName,
+    model: ModelName = None,
     as_of: Annotated[
         str | None, typer.Option(help="Judge what was known at this time; now by default.")
     ] = None,
@@ -27,7 +30,8 @@ def monitor(
     from roadworthy.jobs.monitor import monitor as run
 
     options: Options = context.obj
-    seen = run(options.stores(), model, as_of=parse_instant(as_of) if as_of else None)
+    stores = options.stores()
+    seen = run(stores, chosen(stores, model), as_of=parse_instant(as_of) if as_of else None)
     rows = [
         (item.check, item.subject, item.ruling, item.measured, item.limit, item.n) for item in seen.verdicts
     ]
@@ -37,9 +41,10 @@ def monitor(
 
 def log(
     context: typer.Context,
-    model: ModelName,
+    model: ModelName = None,
     start: Start = None,
     end: End = None,
+    as_of: OutcomesAsOf = None,
     limit: Annotated[int, typer.Option(help="Newest rows to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -48,26 +53,30 @@ def log(
     from roadworthy.jobs.log import newest
 
     options: Options = context.obj
+    stores = options.stores()
+    name = model or chosen(stores, None)  # one that is served elsewhere is logged and not registered
     rows = newest(
-        options.stores(), model,
-        start=parse_instant(start) if start else None, end=parse_instant(end) if end else None, limit=limit,
+        stores, name, start=parse_instant(start) if start else None, end=parse_instant(end) if end else None,
+        as_of=parse_instant(as_of) if as_of else None, limit=limit,
     )  # fmt: skip
-    columns = ("event time (UTC)", "id", "unit", "version", "role", "status", "output", "label")
+    columns = ("id, event time (UTC)", "unit", "version", "role", "output", "label")
     cells = [
         [
-            row["event_time"],
-            row["id"],
+            f"{row['id']} {row['event_time']:%Y-%m-%d %H:%M:%S}",
             row["unit"],
             row["version"],
             row["role"],
-            row["status"],
-            row["output"],
+            row["output"] if row["status"] == "ok" else row["status"],
             _label(row),
         ]
         for row in rows
     ]
     show(
-        rows, table(columns, cells) if rows else f"no predictions of {model} are logged then", as_json=as_json
+        rows,
+        table(columns, cells, least={columns[0]: 36})
+        if rows
+        else f"no predictions of {name} are logged then",
+        as_json=as_json,
     )
 
 
@@ -78,7 +87,11 @@ def _label(row: dict[str, Any]) -> str | None:
 def trace(
     context: typer.Context,
     what: Annotated[
-        str, typer.Argument(help="Identifier of a prediction, or MODEL:KEY of a row of its history.")
+        str,
+        typer.Argument(
+            help="Identifier of a prediction, or MODEL:KEY of a row of history (KEY, if there is one model).",
+            show_default=False,
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -92,11 +105,21 @@ def trace(
 
 def compare(
     context: typer.Context,
-    model: ModelName,
-    old: Annotated[int, typer.Argument(help="Version to compare with.")],
-    new: Annotated[int, typer.Argument(help="Version to compare.")],
+    model_or_old: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="Name of a model; may be left out where there is one.", show_default=False
+        ),
+    ],
+    old_or_new: Annotated[
+        str, typer.Argument(metavar="OLD", help="Version to compare with, such as 1.", show_default=False)
+    ],
+    only_new: Annotated[
+        str | None, typer.Argument(metavar="NEW", help="Version to compare, such as 2.", show_default=False)
+    ] = None,
     start: Start = None,
     end: End = None,
+    as_of: OutcomesAsOf = None,
     as_json: AsJson = False,
 ) -> None:
     """Score the same logged requests with two versions and compare them where outcomes are known, by month."""
@@ -104,20 +127,30 @@ def compare(
     from roadworthy.jobs.compare import COLUMNS, remarks
     from roadworthy.jobs.compare import compare as run
 
+    what = [word for word in (model_or_old, old_or_new, only_new) if word is not None]
+    *model, old, new = what
+    if not (old.isdecimal() and new.isdecimal()):
+        raise typer.BadParameter(
+            f"expected [MODEL] OLD NEW, such as flight-delay 1 2, got {' '.join(what)}", context
+        )
     options: Options = context.obj
+    stores = options.stores()
     found = run(
-        options.stores(), model, old, new,
+        stores, chosen(stores, model[0] if model else None), int(old), int(new),
         start=parse_instant(start) if start else None, end=parse_instant(end) if end else None,
+        as_of=parse_instant(as_of) if as_of else None,
     )  # fmt: skip
-    show(found, [table(COLUMNS, [row.cells() for row in found]), *remarks(found)], as_json=as_json)
+    lines = [line for row in found for line in row.lines()]
+    show(found, [table(COLUMNS, lines), *remarks(found)], as_json=as_json)
 
 
-def report(context: typer.Context, model: ModelName, as_json: AsJson = False) -> None:
+def report(context: typer.Context, model: ModelName = None, as_json: AsJson = False) -> None:
     """Write one HTML page with the life of a model: versions, outcomes, calibration, drift, alarms, ledger."""
     from roadworthy.jobs.report import report as run
 
     options: Options = context.obj
-    page = run(options.stores(), model)
+    stores = options.stores()
+    page = run(stores, chosen(stores, model))
     show({"page": str(page)}, f"Report: {page}", as_json=as_json)
 
 

@@ -1,21 +1,34 @@
-"""Commands that change or run what serves: serve, controller, release, rollback; and what served when."""
+"""Commands that change or run what serves: serve, controller, release, rollback, unbar; and what served when."""
 
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from roadworthy.cli.build import Reference
 from roadworthy.cli.output import AsJson, Options, show, table
 
-ModelName = Annotated[str, typer.Argument(help="Name of a model.", show_default=False)]
+if TYPE_CHECKING:
+    from roadworthy.jobs.stores import Stores
+
+ModelName = Annotated[
+    str | None,
+    typer.Argument(help="Name of a model; may be left out where there is one.", show_default=False),
+]
 Reason = Annotated[str, typer.Option(help="Why; stands in the ledger.")]
 Actor = Annotated[str, typer.Option(help="Who; stands in the ledger (the user of this session).")]
 EventTime = Annotated[
     str | None, typer.Option("--event-time", help="Virtual time of a replay; now by default.")
 ]
+
+
+def chosen(stores: Stores, model: str | None) -> str:
+    """The model that a command is about."""
+    from roadworthy.jobs.history import chosen_model
+
+    return chosen_model(stores, model)
 
 
 def serve(
@@ -90,7 +103,7 @@ def release(
 
 def rollback(
     context: typer.Context,
-    model: ModelName,
+    model: ModelName = None,
     to: Annotated[
         int | None, typer.Option(help="Version to return to; only the standby is loaded and checked.")
     ] = None,
@@ -104,20 +117,41 @@ def rollback(
     from roadworthy.jobs.release import rollback as run
 
     options: Options = context.obj
+    stores = options.stores()
     at = parse_instant(event_time) if event_time else None
-    done = run(options.stores(), model, to=to, reason=reason, actor=actor or getpass.getuser(), event_time=at)
+    who = actor or getpass.getuser()
+    done = run(stores, chosen(stores, model), to=to, reason=reason, actor=who, event_time=at)
     show(done, done.sentence, as_json=as_json)
 
 
-def versions(context: typer.Context, model: ModelName, as_json: AsJson = False) -> None:
+def unbar(
+    context: typer.Context,
+    reference: Reference,
+    reason: Reason = "",
+    actor: Actor = "",
+    event_time: EventTime = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lift the bar from a version, such as one that was rolled back, so that it may be released again."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.unbar import unbar as run
+
+    options: Options = context.obj
+    at = parse_instant(event_time) if event_time else None
+    done = run(options.stores(), reference, reason=reason, actor=actor or getpass.getuser(), event_time=at)
+    show(done, done.sentence, as_json=as_json)
+
+
+def versions(context: typer.Context, model: ModelName = None, as_json: AsJson = False) -> None:
     """List the versions of a model: what they were trained on, what the gate said, what serves."""
     from roadworthy.jobs.history import list_versions
 
     options: Options = context.obj
-    found = list_versions(options.stores(), model)
+    stores = options.stores()
+    found = list_versions(stores, chosen(stores, model))
     columns = ("version", "trained on", "rows", "AUC on later rows", "gate", "serves", "digest")
     rows = [
-        (item.version, item.period, item.rows, item.auc_text, item.gate, item.place, item.digest[:12])
+        (item.version, item.period, item.rows, item.auc_text, item.gate, item.place, item.digest[:8])
         for item in found
     ]
     show(found, table(columns, rows), as_json=as_json)
@@ -125,23 +159,27 @@ def versions(context: typer.Context, model: ModelName, as_json: AsJson = False) 
 
 def history(
     context: typer.Context,
-    model: ModelName,
+    model: ModelName = None,
     at: Annotated[str | None, typer.Option("--at", help="What served at this time?")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger of a model, or what served at a time."""
     from roadworthy.clock import parse_instant
-    from roadworthy.jobs.history import ledger, serving_at
+    from roadworthy.jobs.history import ledger, serving_at, when
 
     options: Options = context.obj
+    stores = options.stores()
+    name = chosen(stores, model)
     if at is not None:
-        answer = serving_at(options.stores(), model, parse_instant(at))
+        answer = serving_at(stores, name, parse_instant(at))
         show(answer, answer.sentence, as_json=as_json)
         return
-    entries = ledger(options.stores(), model)
-    columns = ("event time (UTC)", "action", "version", "by", "reason")
-    rows = [(item.event_time, item.action, item.version, item.actor, item.reason) for item in entries]
-    show(entries, table(columns, rows), as_json=as_json)
+    entries = ledger(stores, name)
+    columns = ("when (UTC)", "action", "version", "by", "reason")
+    rows = [(when(item), item.action, item.version, item.actor, item.reason) for item in entries]
+    virtual = any(item.event_time != item.at for item in entries)
+    note = ["'for' is event time, where it differs from the time of the decision, as in a replay."]
+    show(entries, [table(columns, rows), *(note if virtual else [])], as_json=as_json)
 
 
-COMMANDS = (serve, controller, release, rollback, versions, history)
+COMMANDS = (serve, controller, release, rollback, unbar, versions, history)

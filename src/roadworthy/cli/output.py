@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,16 +61,24 @@ def show(value: Any, text: RenderableType | Iterable[RenderableType], *, as_json
         console.print(part)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> RenderableType:
-    """A plain table; numbers to the right."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", least: Mapping[str, int] = {}
+) -> RenderableType:
+    """A plain table; columns of numbers, of which some may be missing, to the right.
+
+    least   columns that are not made narrower than so many characters
+    """
     from rich import box
     from rich.table import Table
 
     rows = [list(row) for row in rows]
     made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        held = [row[index] for row in rows if row[index] not in (None, "")]
+        numeric = bool(held) and all(isinstance(value, int | float) for value in held)
+        made.add_column(
+            name, justify="right" if numeric else "left", overflow="fold", min_width=least.get(name)
+        )
     for row in rows:
         made.add_row(*(_cell(value) for value in row))
     return made

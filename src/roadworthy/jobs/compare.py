@@ -25,12 +25,11 @@ from roadworthy.jobs.stores import Stores
 from roadworthy.predictionlog.columns import column_name
 from roadworthy.predictionlog.outcomes import labelled
 from roadworthy.scorer import Scorer
-from roadworthy.stats.metrics import auc, calibration_error
+from roadworthy.stats.metrics import auc, calibration_error, log_loss
 from roadworthy.stats.resampling import MIN_BLOCKS, Interval, Metric, paired_intervals
 
-COLUMNS = (
-    "month", "rows", "log loss, new minus old", "calibration error, old", "new", "new minus old", "AUC, old", "new",
-)  # fmt: skip
+#: Fits 80 characters; a period takes a line for each metric.
+COLUMNS = ("month", "rows", "metric", "old", "new", "new minus old")
 
 #: A month with fewer rows or days says more about chance than about the versions.
 MIN_ROWS, MIN_DAYS = 200, MIN_BLOCKS
@@ -50,9 +49,10 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
     period            a calendar month (UTC) such as `2013-07`, or `total`
     n                 rows compared: one a unit, later than both versions' training rows, with a matured outcome
-    log_loss          mean difference new minus old in nats, with its interval over resampled days; below 0: better
-    calibration_old, calibration_new, calibration   error of each, and their difference with its interval
-    auc_old, auc_new  of each
+    log_loss_old, log_loss_new            in nats; lower is better
+    log_loss                              their difference new minus old, with its interval over resampled days
+    calibration_old, calibration_new, calibration   error of each, lower is better, and their difference
+    auc_old, auc_new, auc                 of each, higher is better, and their difference
     trained_on        rows left out because one of the versions was trained on that time
     repeated          rows left out because their unit was asked before
     unlabelled        rows left out because their outcome is not known, or not settled yet
@@ -61,23 +61,29 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
     period: str
     n: int
+    log_loss_old: float | None
+    log_loss_new: float | None
     log_loss: Interval | None
     calibration_old: float | None
     calibration_new: float | None
     calibration: Interval | None
     auc_old: float | None
     auc_new: float | None
+    auc: Interval | None
     trained_on: int
     repeated: int
     unlabelled: int
     unscorable: int
 
-    def cells(self) -> tuple[str | int | float | None, ...]:
-        """The row of a table under `COLUMNS`."""
-        return (
-            self.period, self.n, _shown(self.log_loss), self.calibration_old, self.calibration_new,
-            _shown(self.calibration), self.auc_old, self.auc_new,
-        )  # fmt: skip
+    def lines(self) -> list[tuple[str | int | float | None, ...]]:
+        """Its lines in a table under `COLUMNS`: one a metric; a single one where it holds too little."""
+        if self.log_loss is None:
+            return [(self.period, self.n, "too little", None, None, None)]
+        return [
+            (self.period, self.n, "log loss", self.log_loss_old, self.log_loss_new, _shown(self.log_loss)),
+            ("", "", "calibration", self.calibration_old, self.calibration_new, _shown(self.calibration)),
+            ("", "", "AUC", self.auc_old, self.auc_new, _shown(self.auc)),
+        ]
 
 
 @dataclass(frozen=True)
@@ -130,8 +136,11 @@ def remarks(found: Sequence[Compared]) -> list[str]:
         lines.append(
             f"Too little for numbers (fewer than {MIN_DAYS} days or {MIN_ROWS} rows): {', '.join(thin)}."
         )
-    meaning = "Intervals (95 %) resample whole days. A difference below 0 speaks for the new version."
-    return [*lines, meaning]
+    return [
+        *lines,
+        "Intervals (95 %) resample whole days. The new version is better where log loss and calibration error "
+        "differ by less than 0, and AUC by more.",
+    ]
 
 
 _REASONS = {
@@ -164,10 +173,12 @@ def _compared(period: str, rows: _Rows, mask: np.ndarray) -> Compared:
 
     return Compared(
         period=period, n=len(y), log_loss=difference("log_loss"),
+        log_loss_old=if_enough(lambda: log_loss(p_old, y)), log_loss_new=if_enough(lambda: log_loss(p_new, y)),
         calibration_old=if_enough(lambda: calibration_error(p_old, y)),
         calibration_new=if_enough(lambda: calibration_error(p_new, y)),
         calibration=difference("calibration_error"),
         auc_old=if_enough(lambda: auc(p_old, y)), auc_new=if_enough(lambda: auc(p_new, y)),
+        auc=difference("auc"),
         trained_on=left_out["trained_on"], repeated=left_out["repeated"], unlabelled=left_out["unlabelled"],
         unscorable=left_out["unscorable"],
     )  # fmt: skip

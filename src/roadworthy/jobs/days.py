@@ -83,7 +83,7 @@ def read_day(stores: Stores, watched: Watched, day: int, as_of: datetime) -> Day
     if table.num_rows:
         table = table.filter(pc.equal(table.column("status"), "ok"))
     return DayRows(
-        table, _inputs(watched.scorer, table), _floats(table, "output"), _encoded(watched.scorer, table)
+        table, inputs_of(watched.scorer, table), _floats(table, "output"), _encoded(watched.scorer, table)
     )
 
 
@@ -112,7 +112,8 @@ def _path(stores: Stores, row: VersionRow, day: int) -> Path:
     return stores.settings.statistics / row.model / str(row.version) / f"{day}.json"
 
 
-def _inputs(scorer: Scorer, table: pa.Table) -> Batch:
+def inputs_of(scorer: Scorer, table: pa.Table) -> Batch:
+    """The raw inputs of rows of the log, as a version reads them."""
     names = scorer.schema.names("input")
     renamed = pa.table({name: table.column(f"in_{name}") for name in names}) if table.num_rows else None
     if renamed is None:

@@ -95,6 +95,22 @@ def champion_since(stores: Stores, model: str) -> datetime | None:
     return None if before is None else since
 
 
+def chosen_model(stores: Stores, model: str | None) -> str:
+    """The model that is meant: the named one, or the only one there is.
+
+    raises   UnknownName, with the models there are, for a name that none has, and where none is named of several
+    """
+    if model is not None:
+        return require_model(stores, model)
+    known = sorted({row.model for row in stores.versions.all()})
+    if len(known) == 1:
+        return known[0]
+    where = f"namespace {stores.settings.namespace} of {stores.settings.root}"
+    if not known:
+        raise UnknownName(f"there is no model in {where}: train one first")
+    raise UnknownName(f"there are {len(known)} models in {where}; name one of them: {', '.join(known)}")
+
+
 def require_model(stores: Stores, model: str) -> str:
     """The name itself; UnknownName, with the models there are, when no version of it is registered."""
     known = sorted({row.model for row in stores.versions.all()})
@@ -104,6 +120,12 @@ def require_model(stores: Stores, model: str) -> str:
         f"there is no model {model!r} in namespace {stores.settings.namespace} of {stores.settings.root}; "
         f"registered are: {', '.join(known) or 'none, train one first'}"
     )
+
+
+def when(entry: Entry) -> str:
+    """When something was decided, by the real clock; below it for which event time, where that differs."""
+    at = f"{entry.at:%Y-%m-%d %H:%M:%S}"
+    return at if entry.event_time == entry.at else f"{at}\nfor {entry.event_time:%Y-%m-%d %H:%M}"
 
 
 def place_of(route: Route, version: int) -> str:

@@ -228,7 +228,8 @@ def _objection(stores: Stores, row: VersionRow, route: Route) -> str:
     """
     if row.barred_reason:
         raise Refused(
-            f"{row.reference} is barred: {row.barred_reason}. Release another version; a forced release does not help"
+            f"{row.reference} is barred: {row.barred_reason}. A forced release does not help: release another version, "
+            f'or lift the bar: roadworthy unbar {row.reference} --reason "the reason"'
         )
     found = stores.gates.latest_gate(row.model, row.version)
     if found is None:

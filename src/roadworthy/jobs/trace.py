@@ -6,8 +6,8 @@ Not here: why a prediction came out as it did. Everything said is read from stor
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
-from typing import Any, TypeAlias
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from roadworthy.clock import instant
 from roadworthy.data.manifest import read_manifest
-from roadworthy.errors import UnknownName
-from roadworthy.jobs.days import ANSWERING, DAY
+from roadworthy.errors import RoadworthyError, UnknownName
+from roadworthy.jobs.days import ANSWERING, DAY, inputs_of
 from roadworthy.jobs.history import gate_ruling, require_model, training_period
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import manifest_path
@@ -64,6 +64,24 @@ class TracedVersion(msgspec.Struct, frozen=True, kw_only=True):
     barred: str
 
 
+class TracedFeature(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature of which the model saw no value of the request.
+
+    state    missing, or unknown to the vocabulary
+    inputs   what the request carried for it, by name
+    """
+
+    feature: str
+    state: Literal["missing", "unknown"]
+    inputs: dict[str, Any]
+
+    def __str__(self) -> str:
+        held = ", ".join(f"{name}={value!r}" for name, value in self.inputs.items() if value is not None)
+        names = ", ".join(self.inputs)
+        inside = held if self.state == "unknown" else names
+        return self.feature if inside == self.feature else f"{self.feature} ({inside})"
+
+
 class PredictionTrace(msgspec.Struct, frozen=True, kw_only=True):
     """Everything behind one prediction.
 
@@ -71,6 +89,7 @@ class PredictionTrace(msgspec.Struct, frozen=True, kw_only=True):
     plan              number of the plan that routed it
     version           None when the log names a version that is not registered here
     trained_on_unit   whether this very unit was among the training rows; None where that was not recorded
+    unseen            features whose inputs were missing or unknown; None where the version cannot be loaded to say
     """
 
     id: str
@@ -86,6 +105,7 @@ class PredictionTrace(msgspec.Struct, frozen=True, kw_only=True):
     answered_by: str
     version: TracedVersion | None
     trained_on_unit: bool | None
+    unseen: tuple[TracedFeature, ...] | None = None
 
     def sentences(self) -> list[str]:
         """The trace for a person, from the answer back to the rows."""
@@ -96,12 +116,22 @@ class PredictionTrace(msgspec.Struct, frozen=True, kw_only=True):
             f"as {self.role} under plan {self.plan} on node {self.node or 'unknown'}"
             + (f"; {self.error}" if self.error else ""),
         ]
+        lines += self._about_inputs()
         if self.version is None:
             return [
                 *lines,
                 f"  {self.answered_by} is not registered here, so nothing is known of its training",
             ]
         return [*lines, *_version_lines(self.version), f"  {self._about_unit()}"]
+
+    def _about_inputs(self) -> list[str]:
+        if self.unseen is None:
+            return []
+        if not self.unseen:
+            return ["  every input was there, and known to the vocabularies"]
+        said = {"missing": "missing", "unknown": "unknown to its vocabulary"}
+        of_state = {state: [str(one) for one in self.unseen if one.state == state] for state in said}
+        return [f"  {said[state]}: {'; '.join(found)}" for state, found in of_state.items() if found]
 
     def _about_unit(self) -> str:
         if self.trained_on_unit is None:
@@ -151,12 +181,17 @@ Trace: TypeAlias = PredictionTrace | RowTrace
 def trace(stores: Stores, what: str) -> Trace:
     """Trace the identifier of a prediction, or `MODEL:KEY` of a row of history.
 
+    Where there is only one model, `KEY` alone is understood too; a key may hold colons itself.
+
     raises   UnknownName when there is nothing of that name, CorruptArtifact when recorded training keys were changed
     """
+    models = sorted({row.model for row in stores.versions.all()})
     model, separator, key = what.partition(":")
-    if separator:
+    if separator and (model in models or len(models) != 1):
         return _trace_row(stores, require_model(stores, model), key)
-    return _trace_prediction(stores, what)
+    if len(models) != 1 or is_identifier(what):
+        return _trace_prediction(stores, what)
+    return _trace_row(stores, models[0], what)
 
 
 def _trace_prediction(stores: Stores, identifier: str) -> PredictionTrace:
@@ -183,16 +218,25 @@ def instant_of(identifier: str) -> datetime:
     >>> instant_of("013e23e1-ca00-7000-95cd-04804c220031").isoformat()
     '2013-04-19T20:00:00+00:00'
     """
-    try:
-        parsed = UUID(identifier)
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.version != 7 or str(parsed) != identifier:
+    if not is_identifier(identifier):
         raise UnknownName(
             f"{identifier!r} is neither the identifier of a prediction (a UUIDv7, as answers and `roadworthy log` "
             "show it) nor MODEL:KEY of a row of history"
         )
-    return instant((parsed.int >> 80) * 1_000)
+    return instant((UUID(identifier).int >> 80) * 1_000)
+
+
+def is_identifier(text: str) -> bool:
+    """Whether text is written as the identifier of a prediction.
+
+    >>> is_identifier("013e23e1-ca00-7000-95cd-04804c220031"), is_identifier("T00005")
+    (True, False)
+    """
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        return False
+    return parsed.version == 7 and str(parsed) == text
 
 
 def _prediction(stores: Stores, model: str, row: dict[str, Any]) -> PredictionTrace:
@@ -203,8 +247,33 @@ def _prediction(stores: Stores, model: str, row: dict[str, Any]) -> PredictionTr
         id=row["id"], model=model, event_time=row["event_time"], unit=row["unit"], role=row["role"],
         status=row["status"], error=row["error"], output=row["output"], plan=row["plan"], node=row["node"],
         answered_by=f"{model}@{row['version']}", version=None if version is None else _traced(stores, version),
-        trained_on_unit=on_unit,
+        trained_on_unit=on_unit, unseen=None if version is None else _unseen(stores, version, row),
     )  # fmt: skip
+
+
+def _unseen(stores: Stores, version: VersionRow, row: dict[str, Any]) -> tuple[TracedFeature, ...] | None:
+    """Features whose inputs were missing or unknown, as the version that answered reads the logged inputs."""
+    moment = row["event_time"]
+    try:
+        scorer = stores.scorer(version)
+        found = stores.log().predictions(
+            version.model, namespace=stores.settings.namespace, versions=[version.version], roles=[row["role"]],
+            start=moment, end=moment + timedelta(microseconds=1),
+        )  # fmt: skip
+        logged = found.filter(pc.equal(found.column("id"), row["id"]))
+        states = scorer.features.states(inputs_of(scorer, logged))
+    except (RoadworthyError, OSError):
+        return None
+    carried = logged.to_pylist()[0]
+    return tuple(
+        TracedFeature(
+            feature=record.name,
+            state="missing" if states[record.name][0] == 1 else "unknown",
+            inputs={name: carried[f"in_{name}"] for name in record.columns},
+        )
+        for record in scorer.features.records
+        if states[record.name][0]
+    )
 
 
 def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
@@ -215,7 +284,8 @@ def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
         checked = [version for version, known in among.items() if known is not None]
         raise UnknownName(
             f"{key!r} is among the training rows of no version of {model} ({len(checked)} looked at, whose keys "
-            "were recorded): write the key as it stands in the history's unit column"
+            "were recorded), and not the identifier of a prediction: write the key as it stands in the history's "
+            "unit column, or a UUIDv7 as answers and `roadworthy log` show it"
         )
     answers = _answers(stores, model, [row.version for row in trained])
     return RowTrace(

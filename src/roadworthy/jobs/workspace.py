@@ -18,6 +18,7 @@ from roadworthy.jobs.stores import Stores, open_stores
 from roadworthy.jobs.tick import Ticked, tick
 from roadworthy.jobs.trace import Trace, trace
 from roadworthy.jobs.train import TrainedVersion, train
+from roadworthy.jobs.unbar import Unbarred, unbar
 from roadworthy.settings import Settings
 
 
@@ -54,6 +55,10 @@ class Workspace:
     def rollback(self, model: str, **more: Any) -> Released:
         """Undo the last step; see `jobs.release`."""
         return rollback(self.stores, model, **more)
+
+    def unbar(self, reference: str, **more: Any) -> Unbarred:
+        """Lift the bar from a version; see `jobs.unbar`."""
+        return unbar(self.stores, reference, **more)
 
     def monitor(self, model: str, **more: Any) -> Monitored:
         """Judge the days that are due; see `jobs.monitor`."""

@@ -238,5 +238,5 @@ def _refuse_barred(connection: Connection, namespace: str, model: str, version: 
     if row.barred_at is not None:
         raise Refused(
             f"{row.reference} is barred since {row.barred_at:%Y-%m-%d %H:%M:%S} UTC: {row.barred_reason}. "
-            "Unbar it with a reason, or choose another version"
+            f'Choose another version, or lift the bar: roadworthy unbar {row.reference} --reason "the reason"'
         )

@@ -173,13 +173,22 @@ class Versions:
         actor: str,
         at: datetime,
         event_time: datetime | None = None,
-    ) -> None:
-        """Allow a barred version again; the reason stands in the ledger."""
+    ) -> str:
+        """Allow a barred version again and return why it had been barred; the new reason stands in the ledger.
+
+        raises Conflict for a version that is not barred, Refused without a reason, UnknownName for none
+        """
         decision = decide("unbar", actor=actor, reason=reason, at=at, event_time=event_time)
         with writing(self._engine) as connection:
-            find(connection, self._namespace, model, version)
+            row = find(connection, self._namespace, model, version)
+            if row.barred_at is None:
+                raise Conflict(f"{row.reference} is not barred, so there is nothing to lift")
             _set(connection, self._namespace, model, version, barred_reason="", barred_at=None)
-            record(connection, self._namespace, "unbar", decision, model=model, version=version)
+            record(
+                connection, self._namespace, "unbar", decision, model=model, version=version,
+                details={"was": row.barred_reason},
+            )  # fmt: skip
+            return row.barred_reason
 
     def _draw(
         self,

@@ -37,6 +37,9 @@ def test_both_versions_are_scored_on_the_same_rows_whoever_answered_them(
     )
     assert total.log_loss.low < total.log_loss.value < total.log_loss.high
     assert total.auc_old == pytest.approx(auc(old, questions.label))
+    assert total.log_loss_new == pytest.approx(log_loss(new, questions.label))
+    assert total.auc is not None
+    assert total.auc.value == pytest.approx(auc(new, questions.label) - auc(old, questions.label))
     assert total.calibration_new == pytest.approx(calibration_error(new, questions.label))
     assert total.unlabelled == 1_500 - questions.n
 
@@ -56,7 +59,7 @@ def test_every_month_has_a_row_and_the_total_comes_last(small_stores: Stores) ->
     found = compare(small_stores, MODEL, 1, 2)
     assert [row.period for row in found] == ["2013-03", "2013-04", "total"]
     assert [row.n for row in found[:2]] == [905, 563]
-    assert all(len(row.cells()) == len(COLUMNS) for row in found)
+    assert all(len(line) == len(COLUMNS) for row in found for line in row.lines())
     assert found == compare(small_stores, MODEL, 1, 2)
 
 
@@ -94,6 +97,7 @@ def test_a_month_with_too_little_gives_nothing_instead_of_noise(small_stores: St
     found = compare(small_stores, MODEL, 1, 2, end=PROMOTED + timedelta(days=4))
     april = found[1]
     assert (april.period, april.log_loss, april.calibration, april.auc_old) == ("2013-04", None, None, None)
+    assert len(april.lines()) == 1
     assert found[-1].log_loss is not None
     assert any("2013-04" in line for line in remarks(found))
 

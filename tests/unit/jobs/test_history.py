@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from roadworthy.errors import UnknownName
-from roadworthy.jobs.history import ledger, list_versions, serving_at
+from roadworthy.jobs.history import chosen_model, ledger, list_versions, serving_at, when
 from roadworthy.jobs.stores import Stores
 from roadworthy.traffic import Route
 from small_workspace import MODEL, PROMOTED
@@ -70,3 +71,25 @@ def test_an_unknown_model_is_named_together_with_those_there_are(small_stores: S
     for ask in (list_versions, ledger, lambda stores, model: serving_at(stores, model, PROMOTED)):
         with pytest.raises(UnknownName, match=r"no model 'trip-delays'.*registered are: trip-delay"):
             ask(small_stores, "trip-delays")
+
+
+def test_an_entry_tells_event_time_only_where_it_is_another(own_stores: Stores) -> None:
+    """So that one column holds one kind of time."""
+    flip(own_stores, Route(champion=1))
+    flip(own_stores, Route(champion=2), event_time=PROMOTED)
+    real, replayed = ledger(own_stores, MODEL)[-2:]
+    assert when(real) == f"{real.at:%Y-%m-%d %H:%M:%S}"
+    assert when(replayed) == f"{replayed.at:%Y-%m-%d %H:%M:%S}\nfor 2013-04-01 00:00"
+
+
+def test_a_model_need_not_be_named_where_there_is_only_one(own_stores: Stores) -> None:
+    """Of several, all are listed; of none, it is said."""
+    assert chosen_model(own_stores, None) == MODEL
+    row = own_stores.versions.get(MODEL, 1)
+    own_stores.versions.register("other", row.digest, row.directory, row.run, own_stores.clock.now())
+    assert chosen_model(own_stores, "other") == "other"
+    with pytest.raises(UnknownName, match=r"2 models in .*; name one of them: other, trip-delay"):
+        chosen_model(own_stores, None)
+    nowhere = replace(own_stores, settings=replace(own_stores.settings, namespace="empty"))
+    with pytest.raises(UnknownName, match=r"no model in namespace empty .*: train one first"):
+        chosen_model(nowhere, None)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from roadworthy.clock import micros, uuid7
@@ -15,7 +18,7 @@ from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.trace import PredictionTrace, RowTrace, trace
 from roadworthy.jobs.train import manifest_path
 from roadworthy.predictionlog.journal import Journal
-from small_workspace import FIRST_UNTIL, MODEL, PROMOTED, Small, answer, questions_of
+from small_workspace import FIRST_UNTIL, MODEL, PROMOTED, TRAFFIC_END, Small, answer, questions_of
 
 
 def traced(stores: Stores, identifier: str) -> PredictionTrace:
@@ -73,6 +76,39 @@ def test_a_row_leads_to_the_versions_trained_on_it_and_to_all_they_answered(smal
     assert late.sentences()[-1] == "Affected in all: 570 answers"
 
 
+def test_where_there_is_one_model_a_key_alone_is_understood(small_stores: Stores) -> None:
+    """Nobody has to repeat its name."""
+    assert trace(small_stores, "T00005") == trace(small_stores, f"{MODEL}:T00005")
+
+
+def test_where_there_are_several_models_a_row_needs_the_name_of_one(own_stores: Stores) -> None:
+    """The same key may be a row of both histories."""
+    row = own_stores.versions.get(MODEL, 1)
+    own_stores.versions.register("other", row.digest, row.directory, row.run, own_stores.clock.now())
+    with pytest.raises(UnknownName, match="neither the identifier of a prediction"):
+        trace(own_stores, "T00005")
+    with pytest.raises(UnknownName, match=r"no model 'third'.*other, trip-delay"):
+        trace(own_stores, "third:T00005")
+
+
+def test_a_prediction_says_which_inputs_were_missing_or_unknown(own_stores: Stores, own: Small) -> None:
+    """As the version that answered reads them: an origin it never met, a wind that nobody measured."""
+    questions = questions_of(own_stores, own, TRAFFIC_END, TRAFFIC_END + timedelta(days=1)).take(
+        np.arange(30) < 3
+    )
+    whole = questions.table.set_column(
+        questions.table.column_names.index("wind"), "wind", pa.array([1.0, 2.0, None])
+    )
+    odd = whole.set_column(whole.column_names.index("origin"), "origin", pa.array(["EWR", "XXX", "EWR"]))
+    journal = Journal(own_stores.settings.nodes / "n" / "journals", 2)
+    plain, strange, calm = answer(own_stores, journal, 1, replace(questions, table=odd))
+    assert traced(own_stores, plain).unseen == ()
+    (unknown,) = traced(own_stores, strange).unseen or ()
+    assert (unknown.feature, unknown.state, unknown.inputs) == ("origin", "unknown", {"origin": "XXX"})
+    assert "  unknown to its vocabulary: origin (origin='XXX')" in traced(own_stores, strange).sentences()
+    assert "  missing: wind" in traced(own_stores, calm).sentences()
+
+
 def test_what_a_shadow_said_affected_nobody(own_stores: Stores, own: Small) -> None:
     """A shadow's predictions are logged and reach no caller."""
     journal = Journal(own_stores.settings.nodes / "n" / "journals", 2)
@@ -89,8 +125,8 @@ def test_nothing_of_that_name_is_said_with_what_was_looked_at(small_stores: Stor
     for what, said in (
         (unknown, f"no prediction {unknown} of {MODEL} .* within a day of 2013-04-01 00:00"),
         (f"{MODEL}:T99999", "'T99999' is among the training rows of no version of trip-delay"),
-        ("other:T00005", "no model 'other'"),
-        ("T00005", "neither the identifier of a prediction"),
+        ("other:T00005", "'other:T00005' is among the training rows of no version"),
+        ("T99999", "and not the identifier of a prediction"),
     ):
         with pytest.raises(UnknownName, match=said):
             trace(small_stores, what)
