@@ -109,6 +109,11 @@ class NodeDirectory:
         """Names, digests and scopes of the bearer tokens that workers accept; there only when tokens are configured."""
         return self.root / "tokens.json"
 
+    @property
+    def cases(self) -> Path:
+        """Predictions that wait for a person, and what people answered."""
+        return self.root / "cases"
+
     def state(self, worker: int) -> Path:
         """State of one worker."""
         return self.root / "workers" / f"{worker}.json"

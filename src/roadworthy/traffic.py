@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-Role = Literal["champion", "canary", "shadow", "standby", "arm", "fallback"]
+Role = Literal["champion", "canary", "shadow", "standby", "arm", "fallback", "person"]
 
 PLAN_FORMAT = 1
 

@@ -159,13 +159,13 @@ class CaseFiles:
         """The case of a prediction: waiting, or as it was answered; None when there is none."""
         if not _IDENTIFIER.fullmatch(identifier):
             return None
-        models = {*self._models("answered"), *self._models("open")}
-        for path in (self._path("answered", model, identifier) for model in sorted(models)):
-            if (content := _read(path)) is not None:
-                return _decoded(path, content, Answered)
-        for path in (self._path("open", model, identifier) for model in sorted(models)):
-            if (content := _read(path)) is not None:
-                return _decoded(path, content, Case)
+        for model in sorted({*self._models("answered"), *self._models("open")}):
+            path, answers = self._path("open", model, identifier), self._path("answered", model, identifier)
+            waiting = _read(path)  # looked at first: its answer is there before it goes
+            if (answered := _read(answers)) is not None:
+                return _decoded(answers, answered, Answered)
+            if waiting is not None:
+                return _decoded(path, waiting, Case)
         return None
 
     def is_open(self, case: Case) -> bool:

@@ -96,7 +96,7 @@ class Prediction(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     status, error   `ok`, or `error` with one sentence
     latency         seconds from request read to record written
     plan, attempt   number of the plan that routed it; release attempt in progress, "" = none
-    role            champion, canary, shadow, standby, arm or fallback
+    role            champion, canary, shadow, standby, arm, fallback or person
     propensity      probability with which this role or arm was chosen
     probabilities   the whole vector `propensity` was drawn from; () = not drawn
     experiment, arm "" = none

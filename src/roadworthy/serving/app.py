@@ -38,6 +38,7 @@ Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 MODELS = "/v1/models/"
 PREDICT = ":predict"
+CASES = "/v1/cases"
 _ASKING = (PREDICT, "/infer")
 #: A client that needs longer to send a body keeps a connection and nothing else; shorter than the workers drain.
 BODY_SECONDS = 20.0
@@ -46,7 +47,13 @@ _JSON_TYPES = (b"application/json", b"text/json")
 #: JSON with binary tensors behind it.
 _TENSOR_TYPES = (*_JSON_TYPES, b"application/octet-stream")
 
-_NAMED = ("/v1/models/{name}", "/v1/models/{name}:predict", "/v2/models/{name}", "/v2/models/{name}/infer")
+_NAMED = (
+    "/v1/cases/{id}",
+    "/v1/models/{name}",
+    "/v1/models/{name}:predict",
+    "/v2/models/{name}",
+    "/v2/models/{name}/infer",
+)
 
 
 class Application:
@@ -69,6 +76,7 @@ class Application:
         self._infer = InferRest(handlers, handlers.release)
         self._gets: dict[str, Handler] = {
             "/v2": self._infer.server,
+            CASES: handlers.cases,
             "/metrics": handlers.metrics,
             "/openapi.json": handlers.openapi,
         }
@@ -142,7 +150,7 @@ class Application:
             handler: Handler | None = self._open[path]
             expected = "GET"
         else:
-            found = self._find(path, name)
+            found = self._find(path, name, method)
             self._guard.check(headers.get(b"authorization"), found[2] if found else "read")
             if found is None:
                 raise self._unknown_path()
@@ -158,7 +166,8 @@ class Application:
         if expected == "POST":
             _check_content(headers, _TENSOR_TYPES if path.startswith(infer_rest.MODELS) else _JSON_TYPES)
             body = await self._body(headers, receive)
-        call = Call(name or path, headers, body, started_ns)
+        subject = name or path.removeprefix(f"{CASES}/")
+        call = Call(subject, headers, body, started_ns, scope.get("query_string", b""))
         if handler is None:
             return await self._predicted(call, receive)
         answer = handler(call)
@@ -190,7 +199,9 @@ class Application:
             raise Disconnected
         return answer.result()
 
-    def _find(self, path: str, name: str) -> tuple[Handler | None, Literal["GET", "POST"], TokenScope] | None:
+    def _find(
+        self, path: str, name: str, method: str
+    ) -> tuple[Handler | None, Literal["GET", "POST"], TokenScope] | None:
         """The handler of a path (None: it predicts), the method it answers and the scope it wants; None without one."""
         if name and "/" not in name:
             if path.endswith(PREDICT):
@@ -201,6 +212,10 @@ class Application:
         if path in self._posts:
             handler, scope = self._posts[path]
             return handler, "POST", scope
+        if path.startswith(f"{CASES}/"):
+            if method == "GET":
+                return self._handlers.case, "GET", "read"
+            return self._handlers.answer_case, "POST", "operate"
         return self._infer.find(path) if path.startswith(infer_rest.MODELS) else None
 
     def _unknown_path(self) -> Rejected:

@@ -38,12 +38,14 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     headers      by lower-case name
     body         the whole body, b"" for a method without one
     started_ns   when the request was read, on the performance counter
+    query        what stands behind `?` in the address
     """
 
     name: str
     headers: Mapping[bytes, bytes]
     body: bytes
     started_ns: int
+    query: bytes = b""
 
     def header(self, name: bytes) -> bytes | None:
         """The header of that lower-case name."""

@@ -15,8 +15,10 @@ import msgspec
 from roadworthy.clock import Clock, micros, parse_instant
 from roadworthy.errors import DefinitionError
 from roadworthy.node import NodeDirectory
+from roadworthy.predictionlog.cases import Answered
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
 from roadworthy.serving.batching import Lanes, Waiting
+from roadworthy.serving.cases import Desk, shown_answer, shown_case
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Answer, Call, Rejected
 from roadworthy.serving.foreign import FOREIGN_VERSION, ForeignReader
@@ -67,12 +69,13 @@ class Handlers:
         telemetry: Telemetry,
         clock: Clock,
         foreign: ForeignReader,
+        desk: Desk,
         table: Callable[[], Table | None],
         merged: Callable[[], Samples],
     ) -> None:
         self._rules, self._node, self._journal = rules, node, journal
         self._committer, self._lanes, self._telemetry, self._clock = committer, lanes, telemetry, clock
-        self._foreign, self._table, self._merged = foreign, table, merged
+        self._foreign, self._desk, self._table, self._merged = foreign, desk, table, merged
 
     @property
     def release(self) -> str:
@@ -154,6 +157,36 @@ class Handlers:
             self._telemetry.rows(one.model, FOREIGN_VERSION, one.role, one.status, 1)
         return Answer(200, _encode({"accepted": len(batch.predictions)}))
 
+    def cases(self, call: Call) -> Answer:
+        """GET /v1/cases."""
+        return Answer(200, _encode(self._desk.listed(call.query)))
+
+    def case(self, call: Call) -> Answer:
+        """GET /v1/cases/{id}."""
+        return Answer(200, _encode(self._desk.shown(call.name)))
+
+    async def answer_case(self, call: Call) -> Answer:
+        """POST /v1/cases/{id}: a person's answer, logged before it is confirmed."""
+        event_time = self._event_time(call)
+        answered = self._desk.answered(call.name, call.body, event_time, self._clock.micros())
+        if self._desk.files.is_open(answered.case):
+            await self._written(lambda: self._log_answer(answered))
+            self._desk.files.close(answered.case)
+        return Answer(200, _encode({**shown_case(answered.case), "answer": shown_answer(answered)}))
+
+    def finish_cases(self) -> None:
+        """Log the answers that a worker took and did not live to log; raises JournalUnwritable."""
+        for answered in self._desk.overdue(self._clock.micros()):
+            self._log_answer(answered)
+            self._desk.files.close(answered.case)
+
+    def _log_answer(self, answered: Answered) -> None:
+        self._journal.declare(answered.case.schema)
+        record = answered.record(self.release)
+        self._journal.append([record])
+        self._telemetry.rows(record.model, record.version, record.role, record.status, 1)
+        self._telemetry.cases(record.model, "answered", 1)
+
     async def _written(self, append: Callable[[], None]) -> None:
         """Append to the journal and wait until that is as safe as was promised; Rejected (503) when it cannot be."""
         try:
@@ -187,6 +220,7 @@ class Handlers:
                 "digest": loaded.prepared.digest,
                 "schema": loaded.schema,
                 "fields": msgspec.to_builtins(loaded.scorer.schema.fields),
+                "serving": msgspec.to_builtins(loaded.scorer.model.serving),
             }
             for version, loaded in sorted(served.versions.items())
         ]

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from roadworthy.clock import Clock
+from roadworthy.predictionlog.cases import Case
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
 from roadworthy.predictionlog.record import UNANSWERED, Group
 from roadworthy.predictionlog.unlogged import Unlogged
+from roadworthy.serving.cases import Desk
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.fallback import rescue
 from roadworthy.serving.questions import Predicted, Question
@@ -50,10 +52,16 @@ class Predictor:
     """Asks versions and writes their answers down, for one worker."""
 
     def __init__(
-        self, journal: Journal, telemetry: Telemetry, recorder: Recorder, clock: Clock, unlogged: Unlogged
+        self,
+        journal: Journal,
+        telemetry: Telemetry,
+        recorder: Recorder,
+        clock: Clock,
+        unlogged: Unlogged,
+        desk: Desk,
     ) -> None:
         self._journal, self._telemetry, self._recorder = journal, telemetry, recorder
-        self._clock, self._unlogged = clock, unlogged
+        self._clock, self._unlogged, self._desk = clock, unlogged, desk
 
     def predict(self, questions: Sequence[Question]) -> list[Result]:
         """Answer requests that found the same table; their records are in the journal when this returns.
@@ -73,6 +81,7 @@ class Predictor:
             ]
         rescued = _rescued(work)
         recorded = [(share, self._recorder.ids(work.questions, share)) for share in [*work.shares, *rescued]]
+        opened = self._left_to_people(work, recorded)
         groups: list[Group] = []
         for share in work.shares:
             if share.said.hits:
@@ -82,8 +91,18 @@ class Predictor:
         try:
             self.write(groups)
         except Rejected as rejected:
+            self._desk.withdraw(opened)
             return [work.refused.get(number, rejected) for number in range(len(work.questions))]
         return _answers(work, recorded)
+
+    def _left_to_people(self, work: Work, recorded: Sequence[tuple[Share, list[str]]]) -> list[Case]:
+        """Open a case for every row that is left to people, before anybody is told so."""
+        if not any(share.decisions for share, _ in recorded):
+            return []
+        opened, turned_away = self._desk.open(work.questions, recorded, work.refused, self._clock.micros())
+        self._telemetry.cases(work.served.name, "opened", len(opened))
+        self._telemetry.cases(work.served.name, "no_room", turned_away)
+        return opened
 
     def shadow(self, questions: Sequence[Question]) -> Callable[[], None] | None:
         """The work of asking the shadow the same rows; None without a shadow. It fails nobody's request."""

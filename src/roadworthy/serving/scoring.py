@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from roadworthy.automation import decision_for
 from roadworthy.scorer import Scored
 from roadworthy.serving.table import Loaded
 from roadworthy.traffic import Role
@@ -95,20 +96,21 @@ class Share:
         return share
 
 
-def ask(loaded: Loaded, share: Share) -> list[Share]:
+def ask(loaded: Loaded, share: Share, *, rule: bool = False) -> list[Share]:
     """Let a version answer a share; where it breaks on the rows of several requests, each of them is asked alone.
 
     So a row on which a model raises, or which makes it return too few numbers, fails only its own request.
+
+    rule   ask the fallback rule of the version instead
     """
-    share.said = said(loaded, share.rows)
+    share.said = said(loaded, share.rows, rule=rule)
     parts = [share]
     if share.said.error and share.owners[0] != share.owners[-1]:
         parts = [share.of(owner) for owner in dict.fromkeys(share.owners)]
         for part in parts:
-            part.said = said(loaded, part.rows)
-    if loaded.scorer.model.serving.bands and share.role != "shadow":
-        for part in parts:
-            part.decisions = _decisions(loaded, part.said)
+            part.said = said(loaded, part.rows, rule=rule)
+    for part in parts:
+        decide(loaded, part)
     return parts
 
 
@@ -172,12 +174,12 @@ def _wrong(outputs: Sequence[float], clamp: tuple[float, float]) -> dict[int, st
     }
 
 
-def _decisions(loaded: Loaded, said: Said) -> dict[int, str]:
-    """The rows whose output lies in a band that the model does not answer alone; the first band counts."""
+def decide(loaded: Loaded, share: Share) -> None:
+    """Note the rows whose output lies in a band that the version does not decide alone; a shadow decides nothing."""
     bands = loaded.scorer.model.serving.bands
-    found: dict[int, str] = {}
-    for at, output in enumerate(said.outputs or ()):
-        decision = next((band.decision for band in bands if band.low <= output <= band.high), None)
-        if decision is not None and at not in said.wrong:
-            found[at] = decision
-    return found
+    if not bands or share.role == "shadow":
+        return
+    for at, output in enumerate(share.said.outputs or ()):
+        decision = decision_for(bands, output)
+        if decision is not None and at not in share.said.wrong:
+            share.decisions[at] = decision

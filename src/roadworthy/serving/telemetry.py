@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -28,6 +29,7 @@ SERIES: Mapping[str, tuple[str, str]] = {
     "roadworthy_log_unwritable": ("gauge", "1 while a worker cannot write the prediction log."),
     "roadworthy_batches_total": ("counter", "Batches scored, by model; rows by batches is the mean size."),
     "roadworthy_shadow_shed_rows_total": ("counter", "Rows that shadows were not asked, because answers came late."),
+    "roadworthy_cases_total": ("counter", "Cases for people, by model and event: opened, answered, no_room."),
     "roadworthy_outcomes_total": ("counter", "Outcomes accepted, by model."),
     "roadworthy_journal_rows_total": ("counter", "Records written to journals: predictions and outcomes."),
     "roadworthy_predict_seconds": ("histogram", "Time from a predict request being read to its answer, by model."),
@@ -53,6 +55,7 @@ class Telemetry:
         self._outcomes: defaultdict[str, int] = defaultdict(int)
         self._batches: defaultdict[str, int] = defaultdict(int)
         self._hits: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._cases: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._shadow_shed = 0
         self._unlogged = 0
         self._buckets: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
@@ -85,6 +88,10 @@ class Telemetry:
         """Count rows that the cache answered."""
         self._hits[model, version] += rows
 
+    def cases(self, model: str, event: Literal["opened", "answered", "no_room"], count: int) -> None:
+        """Count cases for people."""
+        self._cases[model, event] += count
+
     def unlogged(self, rows: int) -> None:
         """Count predictions that were answered without a record."""
         self._unlogged += rows
@@ -110,6 +117,9 @@ class Telemetry:
                 for (model, version, role, status), count in self._rows.items()
             },
             "roadworthy_errors_total": {_labels(kind=kind): count for kind, count in self._errors.items()},
+            "roadworthy_cases_total": {
+                _labels(model=model, event=event): count for (model, event), count in self._cases.items()
+            },
             "roadworthy_outcomes_total": {
                 _labels(model=model): count for model, count in self._outcomes.items()
             },

@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ import msgspec
 from roadworthy.clock import SystemClock
 from roadworthy.errors import DefinitionError, NotReady, RoadworthyError
 from roadworthy.node import NodeDirectory, WorkerState, write_whole
+from roadworthy.predictionlog.cases import CaseFiles
 from roadworthy.predictionlog.journal import Durability, Journal
 from roadworthy.predictionlog.unlogged import FullLogPolicy, Unlogged
 from roadworthy.serving import telemetry
@@ -28,6 +30,7 @@ from roadworthy.serving.access import Guard
 from roadworthy.serving.app import Application
 from roadworthy.serving.batching import Lane, Lanes, Limits
 from roadworthy.serving.caching import Cache
+from roadworthy.serving.cases import Desk
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.foreign import ForeignReader
 from roadworthy.serving.foreign_schemas import ForeignSchemas
@@ -42,6 +45,8 @@ from roadworthy.traffic import Plan
 
 WATCH_SECONDS = 0.05
 HOUSEKEEPING_SECONDS = 1.0
+#: Answers of people that a worker took and did not log are looked for so often; it reads two directories.
+CASES_SECONDS = 60.0
 #: A batch that a model has had for so long will not come back.
 STUCK_SECONDS = 60.0
 #: Slow models that can be asked at the same time; the interpreter lock is free while they work.
@@ -94,6 +99,7 @@ class Worker:
         self._plan_stamp: tuple[int, int, int] | None = None
         self._plan_error = ""
         self._loading: asyncio.Task[bool] | None = None
+        self._cases_due = time.monotonic() + CASES_SECONDS / 10
         self.table: Table | None = None
         self.telemetry = Telemetry(telemetry.counters(telemetry.load(self.node.telemetry(options.worker))))
         name = options.node_dir.name
@@ -109,7 +115,8 @@ class Worker:
         entropy = random.Random(seed)  # noqa: S311  # names predictions, guards nothing; its seed is 128 random bits
         recorder = Recorder(self._clock, entropy, name, options.release)
         self._unlogged = Unlogged(options.on_full_log)
-        predictor = Predictor(self.journal, self.telemetry, recorder, self._clock, self._unlogged)
+        self._desk = Desk(CaseFiles(self.node.cases), name, entropy)
+        predictor = Predictor(self.journal, self.telemetry, recorder, self._clock, self._unlogged, self._desk)
         self._shadows = Shadows(self.telemetry, at_once=options.replay_clock)
         to_disk = options.durability == "disk"
         committer = Committer(self.journal, ThreadPoolExecutor(1, "sync"), to_disk, predictor.unwritten)
@@ -127,6 +134,7 @@ class Worker:
             self.telemetry,
             self._clock,
             ForeignReader(ForeignSchemas(self.node.root / "foreign"), entropy),
+            self._desk,
             lambda: self.table,
             self._merged,
         )
@@ -239,10 +247,21 @@ class Worker:
     def tidy(self) -> None:
         """Take new tokens, seal the journal if it holds anything, and write state and telemetry."""
         self._guard.refresh()
+        self._finish_cases()
         if self.journal.rows:
             self.journal.seal()
         self._save_telemetry()
         self.report()
+
+    def _finish_cases(self) -> None:
+        """Now and then look for answers of people that did not reach the log; what cannot be read must not end us."""
+        if time.monotonic() < self._cases_due:
+            return
+        self._cases_due = time.monotonic() + CASES_SECONDS
+        try:
+            self._handlers.finish_cases()
+        except (RoadworthyError, OSError) as error:
+            logger.error("answers of people are not all in the log, which is tried again: %s", error)
 
     @property
     def is_stuck(self) -> bool:

@@ -14,10 +14,12 @@ import pytest
 
 from roadworthy.clock import SystemClock
 from roadworthy.node import NodeDirectory
+from roadworthy.predictionlog.cases import CaseFiles
 from roadworthy.predictionlog.journal import Journal
 from roadworthy.serving.access import Guard
 from roadworthy.serving.app import Application
 from roadworthy.serving.batching import Lane, Lanes
+from roadworthy.serving.cases import Desk
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Receive
 from roadworthy.serving.foreign import ForeignReader
@@ -42,6 +44,7 @@ def application(directory: Path, *, replay_clock: bool = False) -> Application:
     handlers = Handlers(
         Rules(replay_clock, 10, "0"), node, journal, committer, Lanes(no_lane),
         telemetry, clock, ForeignReader(ForeignSchemas(directory / "foreign"), random.Random(0)),
+        Desk(CaseFiles(directory / "cases"), "n", random.Random(0)),
         lambda: Table(Plan(number=1), {}), dict,
     )  # fmt: skip
     return Application(handlers, Guard([]), telemetry, 1_000, body_seconds=0.05)
