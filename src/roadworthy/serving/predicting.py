@@ -327,7 +327,10 @@ def _answers(work: Work, recorded: Sequence[tuple[Share, list[str]]]) -> list[Re
             answer.outputs[place], answer.ids[place] = said.outputs[at], ids[at]
             answer.versions[place] = share.version
             if at in share.decisions:
-                answer.decisions = {**answer.decisions, place: share.decisions[at]}
+                answer.decisions[place] = share.decisions[at]
             if share.role == "fallback":
-                answer.fallback = [*answer.fallback, place]
+                answer.fallback.append(place)
+    for found in answers:
+        if isinstance(found, Predicted) and found.fallback:
+            found.fallback.sort()
     return answers
