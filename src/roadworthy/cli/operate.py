@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,24 @@ def serve(
         str, typer.Option(help="process: survives kill -9; disk: survives power loss.")
     ] = "process",
     node: Annotated[str, typer.Option(help="Name of this node.")] = "local",
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="Certificate and its chain, PEM; with --tls-key.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Private key, PEM, that others may not read.")] = None,
+    behind_proxy: Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front does TLS.")] = False,
+    max_connections: Annotated[
+        int | None, typer.Option(help="Connections open at a time in one worker (1000).")
+    ] = None,
+    grpc_port: Annotated[
+        int | None, typer.Option(help="Port of the loopback address for gRPC; none without.")
+    ] = None,
+    hang_seconds: Annotated[float, typer.Option(help="Silence after which a worker is killed.")] = 30.0,
+    max_batch: Annotated[int, typer.Option(help="Most rows scored together.")] = 256,
+    cache_rows: Annotated[int, typer.Option(help="Frequent predictions kept; 0 keeps none.")] = 0,
+    cache_seconds: Annotated[float, typer.Option(help="How long they are kept.")] = 60.0,
+    on_full_log: Annotated[
+        str, typer.Option(help="stop: no answer without a record; continue: answer, and count.")
+    ] = "stop",
 ) -> None:
     """Answer predictions over HTTP: a supervisor and its workers, until stopped."""
     from roadworthy.jobs.processes import become, supervisor_command
@@ -50,10 +69,22 @@ def serve(
     options: Options = context.obj
     if durability not in ("process", "disk"):
         raise typer.BadParameter(f"durability {durability!r} is not known: choose process or disk", context)
+    if on_full_log not in ("stop", "continue"):
+        raise typer.BadParameter(
+            f"--on-full-log {on_full_log!r} is not known: choose stop or continue", context
+        )
+    more = ["--hang-seconds", str(hang_seconds), *["--behind-proxy"] * behind_proxy]
+    more += ["--max-batch", str(max_batch), "--on-full-log", on_full_log]
+    more += ["--cache-rows", str(cache_rows), "--cache-seconds", str(cache_seconds)]
+    for option, value in (
+        ("--tls-certificate", tls_certificate), ("--tls-key", tls_key), ("--max-connections", max_connections),
+        ("--grpc-port", grpc_port),
+    ):  # fmt: skip
+        more += [option, str(value)] if value is not None else []
     become(
         supervisor_command(
             options.settings(), host=host, port=port, workers=workers, replay_clock=replay_clock,
-            durability=durability, node=node,
+            durability=durability, node=node, more=more,
         )
     )  # fmt: skip
 
