@@ -21,7 +21,7 @@ from roadworthy.jobs.restart import restart_workers
 from roadworthy.node import WorkerState
 from roadworthy.tokens import add_token
 from roadworthy.traffic import Route
-from test_serving_node import stream
+from streaming import stream
 
 ROLLS = 20 if "ROADWORTHY_PROOF" in os.environ else 1
 

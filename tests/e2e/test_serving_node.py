@@ -2,87 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import os
 import shutil
 import signal
 import sqlite3
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
 
-import msgspec
 import pytest
 
-from processes import ROW, Server, Starter, Version, Workspace, wait_until
+from processes import Server, Starter, Version, Workspace, wait_until
 from roadworthy.traffic import Route
+from streaming import stream
 
-
-class Stream:
-    """A client that asks without pause on `connections` connections, and keeps what came back."""
-
-    def __init__(self, server: Server, connections: int = 2) -> None:
-        self._server = server
-        self._stop = threading.Event()
-        self.answers: list[dict[str, Any]] = []
-        self.failures: list[str] = []
-        self.broken: list[str] = []
-        self._threads = [
-            threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(connections)
-        ]
-
-    def _run(self, number: int) -> None:
-        with contextlib.closing(
-            http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=20)
-        ) as connection:
-            self._ask(connection, number)
-
-    def _ask(self, connection: http.client.HTTPConnection, number: int) -> None:
-        asked = 0
-        while not self._stop.is_set():
-            asked += 1
-            name = f"{number}-{asked}"
-            body = msgspec.json.encode({"instances": [{**ROW, "flight": name}], "request_id": name})
-            try:
-                connection.request(
-                    "POST", "/v1/models/delay:predict", body, {"Content-Type": "application/json"}
-                )
-                response = connection.getresponse()
-                content = msgspec.json.decode(response.read())
-            except (OSError, http.client.HTTPException) as error:
-                self.broken.append(f"{name}: {error!r}")
-                connection.close()
-                continue
-            if response.status == 200:
-                self.answers.append(content)
-            else:
-                self.failures.append(f"{name}: {response.status} {content}")
-
-    def answered(self, more: int) -> None:
-        """Wait for that many further answers."""
-        goal = len(self.answers) + more
-        wait_until(lambda: len(self.answers) >= goal, f"{more} more answers; failures: {self.failures[:3]}")
-
-    def end(self) -> None:
-        """Stop asking."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(20)
-
-
-@contextlib.contextmanager
-def stream(server: Server, connections: int = 2) -> Iterator[Stream]:
-    """A stream of requests around what happens inside."""
-    client = Stream(server, connections)
-    for thread in client._threads:
-        thread.start()
-    try:
-        yield client
-    finally:
-        client.end()
+FLIPS = 100 if "ROADWORTHY_PROOF" in os.environ else 10
 
 
 def pids(server: Server) -> dict[int, int]:
@@ -143,12 +76,12 @@ def test_a_killed_worker_costs_only_what_was_in_flight_and_loses_no_answer(
 
 
 def test_versions_flip_under_requests_without_a_failure(start: Starter, workspace: Workspace) -> None:
-    """Ten flips between two prepared versions: every request is answered, by the old or by the new one."""
+    """Flips between two prepared versions: every request is answered, by the old or by the new one."""
     server = start.supervisor(workspace)
     both(server)
     workspace.plans.prepare("delay", 2)
     with stream(server, 4) as client:
-        for turn in range(10):
+        for turn in range(FLIPS):
             champion = 2 - turn % 2
             number = workspace.flip(Route(champion=champion, standby=3 - champion))
             wait_until(lambda number=number: server.serves(number), f"plan {number} in both workers")
@@ -157,7 +90,7 @@ def test_versions_flip_under_requests_without_a_failure(start: Starter, workspac
     assert client.broken == []
     ready = server.ready()
     assert ready is not None
-    assert ready["plan"] == 11
+    assert ready["plan"] == FLIPS + 1
     assert {answer["versions"][0] for answer in client.answers} == {1, 2}
     assert server.stop() == 0
     rows = {row["id"]: row for row in workspace.logged()}
