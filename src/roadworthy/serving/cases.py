@@ -235,15 +235,20 @@ def shown_answer(answered: Answered) -> dict[str, Any]:
 def _said(body: bytes) -> Said:
     try:
         said = msgspec.json.decode(body, type=Said)
-    except msgspec.ValidationError as error:
-        content = msgspec.json.decode(body)
-        faults = explain(content, Said, "$") if isinstance(content, dict) else [fault_of(error)]
-        raise invalid(faults or [fault_of(error)]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed_json(body, error) from None
+        raise _explained(body, error) from None
     if not math.isfinite(float(said.output)):
         raise invalid([Fault("$.output", "a finite number", kind_of(said.output))])
     return said
+
+
+def _explained(body: bytes, error: Exception) -> Rejected:
+    try:
+        content = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as worse:
+        return malformed_json(body, worse)
+    faults = explain(content, Said, "$") if isinstance(content, dict) else []
+    return invalid(faults or [fault_of(error)])
 
 
 def _query(query: bytes) -> tuple[str | None, int]:
