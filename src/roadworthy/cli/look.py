@@ -27,11 +27,11 @@ def monitor(
 ) -> None:
     """Judge the days of the log that are not judged yet; open and close alarms."""
     from roadworthy.clock import parse_instant
-    from roadworthy.jobs.monitor import monitor as run
+    from roadworthy.jobs.elsewhere import monitor_any as run
 
     options: Options = context.obj
     stores = options.stores()
-    seen = run(stores, chosen(stores, model), as_of=parse_instant(as_of) if as_of else None)
+    seen = run(stores, model, as_of=parse_instant(as_of) if as_of else None)
     rows = [
         (item.check, item.subject, item.ruling, item.measured, item.limit, item.n) for item in seen.verdicts
     ]
