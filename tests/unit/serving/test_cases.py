@@ -15,7 +15,7 @@ from roadworthy.automation import Band, ServingRules
 from roadworthy.clock import SystemClock
 from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.cases import Case, CaseFiles
-from roadworthy.predictionlog.journal import Journal, JournalUnwritable, journals_in, read_journal
+from roadworthy.predictionlog.journal import JournalUnwritable, journals_in, read_journal
 from roadworthy.predictionlog.record import Number
 from roadworthy.serving.batching import Lane, Lanes
 from roadworthy.serving.cases import Desk
@@ -130,8 +130,6 @@ def test_a_row_that_nobody_is_told_of_is_no_case(tmp_path: Path) -> None:
         made.answer(*rows(95.0, 7.0))
     assert made.cases.count() == 0
     made = bench(tmp_path / "b")
-    (tmp_path / "b").mkdir(exist_ok=True)
-    made.journal = Journal(tmp_path / "gone", 0)
 
     def unwritable(groups: object) -> None:
         raise JournalUnwritable("full")
