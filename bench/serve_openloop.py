@@ -26,7 +26,7 @@ FINEST_SECONDS = 0.0002
 _ABSOLUTE = 1
 
 #: How long to wait for answers after the last request was due.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 5.0
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     rate      requests a second; 0 = as fast as the connections allow
     warmup    first seconds whose latencies are not kept
     give_up   a request that is due while all connections wait is given up instead of sent later
+    headers   further ones
     """
 
     port: int
@@ -45,6 +46,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     warmup: float = 0.5
     connections: int = 64
     give_up: bool = False
+    headers: dict[str, str] = {}
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,9 +121,10 @@ class Client:
     def __init__(self, orders: Orders) -> None:
         self.orders = orders
         body = orders.body.encode()
+        more = "".join(f"{name}: {value}\r\n" for name, value in orders.headers.items())
         self.request = (
             f"POST {orders.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"{more}Content-Length: {len(body)}\r\n\r\n"
         ).encode() + body
         self.over = False
         self._idle: list[Connection] = []

@@ -1,102 +1,24 @@
 """What the measurement of serving found, as values, as a table in the terminal, and as build/bench/serve.json.
 
-Not here: the page under docs (serve_docs).
+Not here: the values (serve_figures) and the page under docs (serve_page).
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.results import Aim, publish
+from bench.results import ROOT, publish
+from bench.serve_aims import judged
+from bench.serve_figures import LogCheck, Logging, Measured, Memory
 from bench.serve_load import Cell
-from bench.serve_openloop import Seen
-
-ROADWORTHY = "Roadworthy, log at process"
-
-
-class Closed(msgspec.Struct, frozen=True, kw_only=True):
-    """All rounds at one number of connections.
-
-    rate     of the best round
-    share    median over the rounds of rate / rate of the echo measured right before
-    share_cpu   the same of processor time a request, echo / server: what others do on the machine hardly changes it
-    """
-
-    rate: float
-    echo_rate: float
-    share: float
-    shares: list[float]
-    share_cpu: float
-    best: Cell
-    refused: int
-    rounds: list[dict[str, Any]]
-
-
-class LogCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether every answer stands in the log once.
-
-    answered   200s that clients saw
-    cut        requests that were under way when a client stopped looking
-    counted    200s that the server counted
-    rows       predictions in the log; distinct: their ids
-    """
-
-    answered: int
-    cut: int
-    counted: int
-    rows: int
-    distinct: int
-
-    @property
-    def right(self) -> bool:
-        """Nothing answered is missing, nothing stands twice, nothing is there that was not asked."""
-        return (
-            self.counted <= self.rows == self.distinct
-            and self.answered <= self.rows <= self.answered + self.cut
-        )
-
-    @property
-    def sentence(self) -> str:
-        """For people."""
-        return (
-            f"{self.answered:,} answers seen by clients (and at most {self.cut:,} cut off when a client stopped), "
-            f"{self.counted:,} counted by the server, {self.rows:,} rows in the log with {self.distinct:,} ids"
-        )
-
-
-@dataclass
-class Tally:
-    """What clients got from one server."""
-
-    answered: int
-    cut: int = 0
-
-    def against(self, counted: int, rows: int, distinct: int) -> LogCheck:
-        """Hold the log to it."""
-        return LogCheck(answered=self.answered, cut=self.cut, counted=counted, rows=rows, distinct=distinct)
-
-
-@dataclass
-class Measured:
-    """Everything about one server."""
-
-    name: str
-    kind: str
-    note: str = ""
-    ready_seconds: float = 0.0
-    closed: dict[int, Closed] = field(default_factory=dict)
-    open: dict[int, Seen] = field(default_factory=dict)
-    pss_megabytes: float = 0.0
-    pss_worker_megabytes: float = 0.0
-    log: LogCheck | None = None
-    overload: Seen | None = None
+from bench.serve_page import write_page
 
 
 class Report:
@@ -110,6 +32,9 @@ class Report:
         self.remarks: list[str] = []
         self.calls: dict[str, dict[str, float]] = {}
         self.client_rate = self.client_share = 0.0
+        self.setting: dict[str, Any] = {}
+        self.logging_cost: dict[int, Logging] = {}
+        self.memory: Memory | None = None
 
     def say(self, text: str) -> None:
         """One line."""
@@ -125,6 +50,26 @@ class Report:
         """The client's own ceiling."""
         self.client_rate, self.client_share = rate, share
         self.say(f"  our open-loop client, bare against the echo: {rate:,.0f} req/s on {share:.0%} of a core")
+
+    def logging(self, connections: int, pairs: Sequence[tuple[Cell, Cell]]) -> None:
+        """What logging costs: pairs of a run without and one with it."""
+        found = Logging.between(pairs)
+        self.logging_cost[connections] = found
+        self.say(
+            f"  {connections:>3} connections: {found.processor:.1%} of the worker's processor time "
+            f"({found.microseconds:.1f} µs a request), {found.rate:.1%} of its rate"
+        )
+
+    def soak(self, line: Sequence[tuple[int, float, float]], log: LogCheck) -> None:
+        """Memory over many predictions: (predictions, PSS of the worker, PSS of everything) at points in time."""
+        self.memory = Memory(
+            predictions=[point[0] for point in line],
+            worker=[point[1] for point in line],
+            everything=[point[2] for point in line],
+            log=log,
+        )
+        self.say(f"  {self.memory.sentence}")
+        self.say(f"  {'log right' if log.right else '[red]LOG WRONG[/red]'}: {log.sentence}")
 
     def strange(self, remark: str) -> None:
         """Something that is no failure, and stands in the report."""
@@ -150,11 +95,10 @@ class Report:
                 f"  {rate:>5,} req/s due: p50 {seen.p50:.2f} p99 {seen.p99:.2f} p99.9 {seen.p999:.2f} "
                 f"longest {seen.longest:.1f} ms, {seen.statuses}"
             )
-        if measured.overload is not None:
-            seen = measured.overload
+        for times, seen in measured.overload.items():
             self.say(
-                f"  overload: {seen.due:,} due, {seen.statuses}, {seen.unsent:,} never sent; accepted p99 "
-                f"{seen.p99:.1f} ms ({seen.sent_p99:.1f} from when they were sent)"
+                f"  overload, {times}: {seen.due:,} due, {seen.statuses}, {seen.unsent:,} never sent (all "
+                f"connections waited); accepted p50 {seen.sent_p50:.1f} p99 {seen.sent_p99:.1f} ms from when sent"
             )
         if measured.kind != "echo":
             self.say(f"  ready in {measured.ready_seconds:.2f} s, PSS {measured.pss_megabytes:.0f} MB")
@@ -172,7 +116,11 @@ class Report:
             self.say(f"noted: {remark}")
         for fault in self.wrong:
             self.say(f"[bold red]WRONG: {fault}[/bold red]")
-        publish("serve", self.figures(), self.aims())
+        aims = judged(self)
+        publish("serve", self.figures(), aims)
+        if docs:
+            for path in write_page():
+                self.say(f"written: {path.relative_to(ROOT)}")
 
     def figures(self) -> dict[str, Any]:
         """Everything, for the file."""
@@ -182,28 +130,11 @@ class Report:
             "wrong": self.wrong,
             "remarks": self.remarks,
             "in_process": self.calls,
+            "logging_cost": self.logging_cost,
+            "memory": self.memory,
+            "setting": self.setting,
             "client": {"rate": self.client_rate, "core_share": self.client_share},
         }
-
-    def aims(self) -> list[Aim]:
-        """What the issue wanted."""
-        found: list[Aim] = []
-        own = self.measured.get(ROADWORTHY)
-        if own is None:
-            return found
-        for connections, goal in ((16, 0.40), (64, 0.55)):
-            share = own.closed[connections].share
-            text = f"{share:.1%} ({own.closed[connections].rate:,.0f} req/s)"
-            found.append(
-                Aim(
-                    f"share of the raw echo, {connections} connections, log at process",
-                    f">= {goal:.0%}",
-                    text,
-                    share >= goal,
-                )
-            )
-        found.append(Aim("ready", "< 3 s", f"{own.ready_seconds:.2f} s", own.ready_seconds < 3))
-        return found
 
     def _table(self) -> Table:
         table = Table(

@@ -91,6 +91,9 @@ class Server:
         finally:
             connection.close()
 
+    def prepare(self) -> None:
+        """Whatever it needs before it starts."""
+
     def check(self, reference: Reference) -> int:
         """Ask every row and compare; Wrong on the first that differs by more than 1e-9. Returns how many were asked."""
         for number, (row, expected) in enumerate(zip(reference.rows, reference.expected, strict=True)):
@@ -174,3 +177,31 @@ class Roadworthy(Server):
         wanted = ("roadworthy_requests_total{", f'model="{MODEL}"', 'code="200"')
         counts = [line.rsplit(" ", 1)[1] for line in lines if all(part in line for part in wanted)]
         return sum(int(float(count)) for count in counts)
+
+
+class BareWorker(Server):
+    """One worker without its supervisor, with its log or without: what is between them is what logging costs."""
+
+    def __init__(self, reference: Reference, node: NodeDirectory, *, logged: bool) -> None:
+        super().__init__(
+            f"one worker, {'log at process' if logged else 'no log'}",
+            f"/v1/models/{MODEL}:predict",
+            "",
+            "worker",
+        )
+        self._module = "roadworthy.serving" if logged else "bench.serve_unlogged"
+        self._node = NodeDirectory(reference.settings.nodes / f"bare-{'logged' if logged else 'unlogged'}")
+        self._node.create()
+        self._node.plan.write_bytes(node.plan.read_bytes())
+
+    def command(self) -> Sequence[str]:
+        """As the supervisor starts it, with a port of its own."""
+        return [
+            sys.executable,
+            "-m",
+            self._module,
+            "--node-dir",
+            str(self._node.root),
+            "--port",
+            str(self.port),
+        ]

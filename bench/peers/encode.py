@@ -34,7 +34,10 @@ class Encoder:
     def one(self, row):
         """One row: 21 numbers."""
         origin, dest = row["origin"], row["dest"]
-        local = datetime.fromisoformat(row["scheduled"].replace("Z", "+00:00")).astimezone(LOCAL)
+        scheduled = row["scheduled"]
+        if isinstance(scheduled, str):
+            scheduled = datetime.fromisoformat(scheduled.replace("Z", "+00:00"))
+        local = scheduled.astimezone(LOCAL)
         left, destinations = row["left"], self.destinations
         been = [destinations.get(text, 1.0) for text in row["been"][:5]]
         route = None if origin is None or dest is None else f"{origin}\x1f{dest}"
