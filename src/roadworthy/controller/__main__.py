@@ -17,6 +17,7 @@ import msgspec
 
 from roadworthy.clock import parse_instant
 from roadworthy.errors import RoadworthyError
+from roadworthy.jobs.seen import SeenAnswers
 from roadworthy.jobs.stores import Stores, open_stores
 from roadworthy.jobs.tick import tick
 from roadworthy.settings import Settings
@@ -55,10 +56,11 @@ def beat(stores: Stores) -> int:
         signal.signal(number, lambda *_: stopped.set())
     said: list[str] = []
     monitors_at = 0.0
+    seen = SeenAnswers(stores)
     while not stopped.wait(BEAT_SECONDS):
         monitors = time.monotonic() >= monitors_at
         try:
-            saying = tick(stores, monitors=monitors).sentences()
+            saying = tick(stores, monitors=monitors, seen=seen).sentences()
         except RoadworthyError as error:
             saying = [str(error)]
             monitors_at = time.monotonic() + PAUSE_SECONDS if monitors else monitors_at
@@ -75,11 +77,12 @@ def beat(stores: Stores) -> int:
 
 def follow(stores: Stores) -> int:
     """Look whenever a line with an instant arrives; an empty line or the end of input stops."""
+    seen = SeenAnswers(stores)
     for line in sys.stdin:
         if not line.strip():
             break
         try:
-            answer = msgspec.json.encode(tick(stores, parse_instant(line.strip())))
+            answer = msgspec.json.encode(tick(stores, parse_instant(line.strip()), seen=seen))
         except RoadworthyError as error:
             answer = msgspec.json.encode({"error": str(error)})
         sys.stdout.buffer.write(answer + b"\n")

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from roadworthy.clock import instant, micros
 from roadworthy.jobs.questions import NEVER, Questions, load_questions
+from roadworthy.jobs.seen import SeenAnswers
 from roadworthy.jobs.sender import Post, Sender
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.tick import tick
@@ -183,8 +184,12 @@ def replay_file(
     chosen = load_definition(path).model(model)
     questions = load_questions(stores.settings.tables, chosen, start, end)
     total = questions.n
+    seen = SeenAnswers(stores)
     with Sender(url) as sender:
         replay = Replay(chosen, questions, sender)
         return replay.run(
-            start, end, lambda now: tick(stores, now).next, lambda now, rows: progress("replay", rows, total)
+            start,
+            end,
+            lambda now: tick(stores, now, seen=seen).next,
+            lambda now, rows: progress("replay", rows, total),
         )

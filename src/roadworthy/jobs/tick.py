@@ -15,7 +15,9 @@ import msgspec
 from roadworthy.clock import instant, micros
 from roadworthy.errors import RoadworthyError
 from roadworthy.jobs.guard import Guarded, guard
-from roadworthy.jobs.monitor import Monitored, monitor
+from roadworthy.jobs.monitor import monitor
+from roadworthy.jobs.monitored import Monitored
+from roadworthy.jobs.seen import SeenAnswers
 from roadworthy.jobs.stores import Stores
 
 _DAY_MICROS = 86_400_000_000
@@ -48,16 +50,20 @@ class Ticked(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def tick(stores: Stores, at: datetime | None = None, *, monitors: bool = True) -> Ticked:
+def tick(
+    stores: Stores, at: datetime | None = None, *, monitors: bool = True, seen: SeenAnswers | None = None
+) -> Ticked:
     """Run what is due at `at` (event time; now by default).
 
     monitors   False to run the guards alone
+    seen       what earlier beats of this process counted; whoever beats again and again hands it over
     raises     what a model in trouble raised, after all others were looked at
     """
     now = at or stores.clock.now()
     models = list(stores.plans.routes())
     troubles: list[RoadworthyError] = []
-    guarded = _each(models, lambda model: guard(stores, model, now), troubles)
+    counts = seen or SeenAnswers(stores)
+    guarded = _each(models, lambda model: guard(stores, model, now, counts), troubles)
     judged = models if monitors else []
     monitored = _each(judged, lambda model: monitor(stores, model, as_of=now), troubles)
     if troubles:

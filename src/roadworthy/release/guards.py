@@ -38,6 +38,51 @@ class GuardLimits(msgspec.Struct, frozen=True):
     reference_factor: float = 20.0
 
 
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guards look at, of all answers of a version since its attempt began.
+
+    given      answers with an output, whatever it was
+    finite     those among them that are finite numbers
+    errors     requests that ended in an exception and have no output
+    total      sum of the finite answers
+    constant   the one number that is both their median and their 99th percentile; None where these differ
+    """
+
+    given: int = 0
+    finite: int = 0
+    errors: int = 0
+    total: float = 0.0
+    constant: float | None = None
+
+    @classmethod
+    def of(cls, outputs: Floats, errors: int = 0) -> Answers:
+        """Of outputs, float64 (n,), NaN and infinity included.
+
+        >>> Answers.of(np.array([0.2, 0.2, np.nan])).constant
+        0.2
+        """
+        finite = np.sort(outputs[np.isfinite(outputs)])
+        median, last = (float(finite[rank]) for rank in ranks(len(finite))) if len(finite) else (0.0, 1.0)
+        return cls(
+            given=len(outputs), finite=len(finite), errors=errors, total=float(finite.sum()),
+            constant=median if median == last else None,
+        )  # fmt: skip
+
+    @property
+    def mean(self) -> float:
+        """Of the finite answers; NaN without any."""
+        return self.total / self.finite if self.finite else float("nan")
+
+
+def ranks(n: int) -> tuple[int, int]:
+    """Ranks, from 0, of the median and of the 99th percentile of n > 0 numbers: those that lie just below.
+
+    >>> ranks(200), ranks(1)
+    ((99, 197), (0, 0))
+    """
+    return (n - 1) // 2, 99 * (n - 1) // 100
+
+
 class Expected(msgspec.Struct, frozen=True):
     """The mean answer to compare with, over how many rows, and whose it is."""
 
@@ -50,47 +95,39 @@ DEFAULT_LIMITS = GuardLimits()
 
 
 def hard_guards(
-    outputs: Floats,
+    answers: Answers,
     *,
-    errors: int = 0,
     expected: Sequence[Expected] = (),
     subject: str = "model",
     limits: GuardLimits = DEFAULT_LIMITS,
 ) -> list[Verdict]:
     """One verdict each on constant output, failed answers and the mean, from all answers since the attempt began.
 
-    outputs    float64 (n,), probabilities in order of arrival; NaN and infinity count as failed answers
-    errors     requests that ended in an exception and have no output
+    answers    probabilities; NaN and infinity count as failed answers
     expected   means to compare with; those of fewer than `mean_rows` rows are not used
     """
-    finite = outputs[np.isfinite(outputs)]
     return [
-        constant_output(finite, subject, limits),
-        invalid_output(len(outputs), len(outputs) - len(finite), errors, subject, limits),
-        *(mean_off(finite, other, subject, limits) for other in expected),
+        constant_output(answers, subject, limits),
+        invalid_output(answers, subject, limits),
+        *(mean_off(answers, other, subject, limits) for other in expected),
     ]
 
 
-def constant_output(outputs: Floats, subject: str, limits: GuardLimits = DEFAULT_LIMITS) -> Verdict:
+def constant_output(answers: Answers, subject: str, limits: GuardLimits = DEFAULT_LIMITS) -> Verdict:
     """Fails when the median and the 99th percentile of the finite answers are the same number."""
-    n = len(outputs)
+    n = answers.finite
     if n < limits.constant_rows:
         return _waiting("constant_output", subject, n, limits.constant_rows)
-    p50, p99 = (float(value) for value in np.quantile(outputs, [0.5, 0.99], method="lower"))
-    same = p50 == p99
-    reason = f"p50 {p50:.6g} {'=' if same else '<'} p99 {p99:.6g} (n={n:,})"
-    return _verdict("constant_output", subject, "fail" if same else "pass", reason, p99 - p50, "> 0", n)
+    if answers.constant is None:
+        return _verdict("constant_output", subject, "pass", f"p50 < p99 (n={n:,})", None, "> 0", n)
+    reason = f"p50 {answers.constant:.6g} = p99 {answers.constant:.6g} (n={n:,})"
+    return _verdict("constant_output", subject, "fail", reason, 0.0, "> 0", n)
 
 
-def invalid_output(
-    answers: int, invalid: int, errors: int, subject: str, limits: GuardLimits = DEFAULT_LIMITS
-) -> Verdict:
-    """Fails when too many requests ended in an exception, NaN or infinity. One bad row among many does not.
-
-    answers   answers given, `invalid` of them not finite
-    errors    requests without an answer
-    """
-    n, bad = answers + errors, invalid + errors
+def invalid_output(answers: Answers, subject: str, limits: GuardLimits = DEFAULT_LIMITS) -> Verdict:
+    """Fails when too many requests ended in an exception, NaN or infinity. One bad row among many does not."""
+    invalid, errors = answers.given - answers.finite, answers.errors
+    n, bad = answers.given + errors, invalid + errors
     if n < limits.invalid_rows:
         return _waiting("invalid_output", subject, n, limits.invalid_rows)
     share = bad / n
@@ -101,17 +138,17 @@ def invalid_output(
 
 
 def mean_off(
-    outputs: Floats, expected: Expected, subject: str, limits: GuardLimits = DEFAULT_LIMITS
+    answers: Answers, expected: Expected, subject: str, limits: GuardLimits = DEFAULT_LIMITS
 ) -> Verdict:
     """Fails when the odds of the mean answer are further than a factor from the expected odds, in either direction.
 
     Odds, so that 0.3 → 0.97 is as far as 0.03 → 0.003. A mean outside [0, 1] is infinitely far.
     """
-    n = min(len(outputs), expected.rows)
+    n = min(answers.finite, expected.rows)
     if n < limits.mean_rows:
         return _waiting("mean_output", subject, n, limits.mean_rows)
     factor = limits.champion_factor if expected.whose == "champion" else limits.reference_factor
-    mean = float(outputs.mean())
+    mean = answers.mean
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = float(abs(np.log(_odds(mean)) - np.log(_odds(expected.mean))))
     measured = float(np.exp(min(np.inf if np.isnan(ratio) else ratio, 50.0)))
@@ -134,7 +171,7 @@ def _waiting(check: str, subject: str, n: int, needed: int) -> Verdict:
 
 
 def _verdict(
-    check: str, subject: str, ruling: Ruling, reason: str, measured: float, limit: str, n: int
+    check: str, subject: str, ruling: Ruling, reason: str, measured: float | None, limit: str, n: int
 ) -> Verdict:
     return Verdict(
         check=check, subject=subject, ruling=ruling, reason=reason, measured=measured, limit=limit, n=n

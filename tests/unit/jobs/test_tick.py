@@ -65,7 +65,7 @@ def test_trouble_with_one_model_keeps_no_other_from_being_looked_at(
     serve(town_stores, Route(champion=1))
     asked: list[str] = []
 
-    def broken(stores: Stores, model: str, now: object) -> None:
+    def broken(stores: Stores, model: str, now: object, seen: object) -> None:
         asked.append(f"guard {model}")
         if model == "a":
             raise CorruptArtifact("a is damaged")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roadworthy.release.guards import Expected, GuardLimits, hard_guards
+from roadworthy.release.guards import Answers, Expected, GuardLimits, hard_guards
 
 HEALTHY = np.random.default_rng(1).beta(2.0, 6.0, 500)
 CHAMPION = Expected(0.25, 5_000, "champion")
 REFERENCE = Expected(0.25, 100_000, "reference")
 
 
-def rulings(outputs: np.ndarray, **keywords: object) -> dict[str, str]:
+def rulings(outputs: np.ndarray, errors: int = 0, **keywords: object) -> dict[str, str]:
     """Guard → ruling."""
-    return {verdict.check: verdict.ruling for verdict in hard_guards(outputs, **keywords)}  # type: ignore[arg-type]
+    answers = Answers.of(outputs, errors)
+    return {verdict.check: verdict.ruling for verdict in hard_guards(answers, **keywords)}  # type: ignore[arg-type]
 
 
 def test_a_healthy_model_passes_all() -> None:
@@ -75,7 +76,7 @@ def test_no_answer_at_all_is_no_verdict() -> None:
 
 def test_the_reason_carries_value_limit_and_rows() -> None:
     """A person woken at night reads one sentence."""
-    verdict = hard_guards(HEALTHY * 100, expected=[CHAMPION], subject="flight-delay@2")[2]
+    verdict = hard_guards(Answers.of(HEALTHY * 100), expected=[CHAMPION], subject="flight-delay@2")[2]
     assert verdict.subject == "flight-delay@2"
     assert "champion's 0.25" in verdict.reason
     assert "n=500" in verdict.reason
