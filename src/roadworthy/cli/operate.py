@@ -56,7 +56,7 @@ def serve(
         int | None, typer.Option(help="Port of the loopback address for gRPC; none without.")
     ] = None,
     hang_seconds: Annotated[float, typer.Option(help="Silence after which a worker is killed.")] = 30.0,
-    max_batch: Annotated[int, typer.Option(help="Most rows scored together.")] = 256,
+    max_batch: Annotated[int, typer.Option(help="Most rows scored together.")] = 128,
     cache_rows: Annotated[int, typer.Option(help="Frequent predictions kept; 0 keeps none.")] = 0,
     cache_seconds: Annotated[float, typer.Option(help="How long they are kept.")] = 60.0,
     on_full_log: Annotated[

@@ -225,7 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-connections", type=int, default=Limits().connections)
     parser.add_argument("--max-body-bytes", type=int, default=4 << 20)
     parser.add_argument("--max-rows", type=int, default=10_000)
-    parser.add_argument("--max-batch", type=int, default=256, help="most rows scored together")
+    parser.add_argument("--max-batch", type=int, default=128, help="most rows scored together")
     parser.add_argument("--max-waiting", type=int, default=20_000, help="most rows that wait for one model")
     parser.add_argument(
         "--cache-rows", type=int, default=0, help="frequent predictions kept for each version"

@@ -40,7 +40,7 @@ class Limits:
     max_waiting   most rows that wait; beyond them the oldest requests are refused
     """
 
-    max_batch: int = 256
+    max_batch: int = 128
     max_waiting: int = 20_000
 
 
@@ -107,9 +107,12 @@ class Lane:
             waiting.timer = self._loop.call_later(seconds, self._late, waiting)
         self._waiting.append(waiting)
         self._rows += rows
-        if not self._scheduled and self.busy_since is None:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
+        if self.busy_since is None:
+            if self._rows >= self._limits.max_batch:
+                self._flush()  # a full batch gains nothing by waiting for what else can be read
+            elif not self._scheduled:
+                self._scheduled = True
+                self._loop.call_soon(self._flush)
         return waiting
 
     def _shed(self, rows: int) -> None:
@@ -147,7 +150,8 @@ class Lane:
     def _take(self) -> list[Waiting]:
         """The oldest requests that found the same table, up to the largest batch; whose time is over are refused."""
         batch: list[Waiting] = []
-        rows = 0
+        late: list[Waiting] = []
+        rows, now = 0, time.perf_counter_ns()
         waiting = self._waiting
         while waiting:
             head = waiting[0]
@@ -160,12 +164,15 @@ class Lane:
             self._rows -= size
             if head.done:
                 continue
-            deadline = head.question.deadline_ns
-            if deadline and time.perf_counter_ns() >= deadline:
-                self._late(head)
+            if 0 < head.question.deadline_ns <= now:
+                late.append(head)
                 continue
             batch.append(head)
             rows += size
+        while late:
+            same = [one for one in late if one.question.served is late[0].question.served]
+            late = [one for one in late if one.question.served is not late[0].question.served]
+            self._late(*same)
         return batch
 
     def _score_elsewhere(self, batch: list[Waiting], work: Work, rows: int) -> None:
@@ -190,20 +197,17 @@ class Lane:
 
         done.add_done_callback(scored)
 
-    def _late(self, waiting: Waiting) -> None:
-        """The time of a request is over: a fallback answers, or nobody; its version's answer comes to nothing."""
-        if waiting.done:
+    def _late(self, *late: Waiting) -> None:
+        """The time of these requests is over: a fallback answers, or nobody; the version's answer comes to nothing."""
+        waited = [waiting for waiting in late if not waiting.done]
+        if not waited:
             return
-        question = waiting.question
-        work = prepare([question])
+        work = prepare([waiting.question for waiting in waited])
         for share in work.shares:
             share.said = Said(b"", None, "it did not answer in time")
-        (result,) = self._predictor.finish(work)
-        if isinstance(result, Rejected) and result.kind == "model_failed":
-            result = Rejected(
-                504, "too_late", "the answer did not come within the deadline: ask again, or allow more time"
-            )
-        waiting.settle(result)
+        for waiting, result in zip(waited, self._predictor.finish(work), strict=True):
+            refused = isinstance(result, Rejected) and result.kind == "model_failed"
+            waiting.settle(too_late() if refused else result)
 
     def _finish(self, batch: list[Waiting], work: Work) -> None:
         """Log and answer; whom a fallback has answered meanwhile, or who is gone, is left out."""
@@ -272,6 +276,12 @@ class Lanes:
         """For how long the slowest batch now on a thread has been there; 0.0 when none is."""
         since = [lane.busy_since for lane in self._lanes.values() if lane.busy_since is not None]
         return time.perf_counter() - min(since) if since else 0.0
+
+
+def too_late() -> Rejected:
+    """The refusal of a request whose deadline has passed."""
+    sentence = "the answer did not come within the deadline: ask again, or allow more time"
+    return Rejected(504, "too_late", sentence)
 
 
 def overloaded() -> Rejected:

@@ -54,7 +54,7 @@ class ServeOptions:
     max_connections: int | None = None
     grpc_port: int | None = None
     hang_seconds: float = 30.0
-    max_batch: int = 256
+    max_batch: int = 128
     cache_rows: int = 0
     cache_seconds: float = 60.0
     on_full_log: FullLogPolicy = "stop"
