@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,4 +63,37 @@ def hash_key(context: typer.Context, as_json: AsJson = False) -> None:
     show({"file": str(path)}, text, as_json=as_json)
 
 
-COMMANDS = (compact, retain, forget, hash_key)
+def import_log(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(help="A .parquet or .csv file, one row a prediction.", show_default=False)
+    ],
+    model: Annotated[str, typer.Option(help="What to call the model here.")],
+    unit: Annotated[str, typer.Option(help="Column: who or what was asked about.")],
+    time: Annotated[str, typer.Option(help="Column: when; UTC where it says no timezone.")],
+    output: Annotated[str, typer.Option(help="Column: the answer, a probability.")],
+    outcome: Annotated[str, typer.Option(help="Column: 0 or 1, null while unknown.")] = "",
+    outcome_time: Annotated[str, typer.Option(help="Column: when that was known.")] = "",
+    identifier: Annotated[
+        str, typer.Option("--id", help="Column: unique; made from the row otherwise.")
+    ] = "",
+    version: Annotated[int, typer.Option(help="Which version of it answered.")] = 1,
+    no_input: Annotated[list[str], typer.Option("--context", help="Column to keep that is no input.")] = [],  # noqa: B006  # typer reads it
+    leave_out: Annotated[list[str], typer.Option(help="Column not to keep.")] = [],  # noqa: B006  # typer reads it
+    as_json: AsJson = False,
+) -> None:
+    """Put a table of old predictions, made by any system, into the log; every other column is an input."""
+    from roadworthy.jobs.importing import import_log as run
+    from roadworthy.predictionlog.importing import Meaning
+
+    options: Options = context.obj
+    stores = options.stores()
+    meaning = Meaning(
+        model=model, version=version, namespace=stores.settings.namespace, unit=unit, time=time, output=output,
+        id=identifier, outcome=outcome, outcome_time=outcome_time, context=tuple(no_input), leave_out=tuple(leave_out),
+    )  # fmt: skip
+    done = run(stores, file, meaning)
+    show(done, done.sentences(), as_json=as_json)
+
+
+COMMANDS = (compact, retain, forget, import_log, hash_key)

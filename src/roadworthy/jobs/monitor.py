@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import msgspec
 import numpy as np
 
 from roadworthy.clock import instant, micros
 from roadworthy.jobs.days import DAY, DayRows, Watched, kept_days, read_day, statistics
+from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.source_parity import check_source_parity
 from roadworthy.jobs.stores import Stores
 from roadworthy.monitoring.parity import encoding_parity
 from roadworthy.monitoring.window import judge_day, judge_matured
 from roadworthy.predictionlog.outcomes import OutcomeRule
-from roadworthy.registry.alarms import Alarm, Changes
+from roadworthy.registry.alarms import Changes
 from roadworthy.traffic import Route
 from roadworthy.verdict import Verdict
 
@@ -29,29 +29,6 @@ SOURCE_PARITY_EVERY = 7
 
 #: A look at one day takes seconds; one that began so long ago was killed, and its day is looked at again.
 ABANDONED_AFTER = timedelta(minutes=10)
-
-
-class Monitored(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look at one model gave.
-
-    days       dates that were judged, matured windows included
-    verdicts   of the last day judged
-    opened     alarms that begin
-    closed     alarms that end
-    """
-
-    model: str
-    days: tuple[str, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-    opened: tuple[Alarm, ...] = ()
-    closed: tuple[Alarm, ...] = ()
-
-    def sentences(self) -> list[str]:
-        """What a person wants to read."""
-        lines = [f"alarm: {alarm.reason}" for alarm in self.opened]
-        lines += [f"over: {alarm.check} of {alarm.subject}: {alarm.closed_reason}" for alarm in self.closed]
-        judged = f"{len(self.days)} days judged" if self.days else "no day is due"
-        return [*lines, f"{judged}, {len(self.opened)} alarms opened, {len(self.closed)} closed"]
 
 
 def monitor(stores: Stores, model: str, *, as_of: datetime | None = None) -> Monitored:
