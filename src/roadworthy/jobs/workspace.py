@@ -10,7 +10,8 @@ from roadworthy.data.tables import Ingested
 from roadworthy.jobs.compare import Compared, compare
 from roadworthy.jobs.gate import Gated, gate
 from roadworthy.jobs.ingest import ingest_file
-from roadworthy.jobs.monitor import Monitored, monitor
+from roadworthy.jobs.monitor import monitor
+from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.release import Released, release, rollback
 from roadworthy.jobs.report import report
 from roadworthy.jobs.score import Scored, score_file
