@@ -371,9 +371,6 @@ def test_a_lane_is_stuck_for_as_long_as_its_batch_does_not_come_back(tmp_path: P
     run(tmp_path, scenario, Slow())
 
 
-@pytest.mark.xfail(
-    reason="`score` on the event loop stands outside the try of `Lane._flush`", raises=TimeoutError
-)
 def test_what_breaks_in_scoring_on_the_event_loop_leaves_nobody_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,10 +385,6 @@ def test_what_breaks_in_scoring_on_the_event_loop_leaves_nobody_waiting(
     run(tmp_path, scenario, half)
 
 
-@pytest.mark.xfail(
-    reason="a quick lane looks at the clock once in 32 batches, and has no timer before",
-    raises=AssertionError,
-)
 def test_a_model_that_was_quick_and_becomes_slow_keeps_its_deadline_soon(tmp_path: Path) -> None:
     """The first slow batch cannot be foreseen; the second can."""
     took: list[float] = []
@@ -410,9 +403,6 @@ def test_a_model_that_was_quick_and_becomes_slow_keeps_its_deadline_soon(tmp_pat
     assert took[1] < PAUSE_SECONDS
 
 
-@pytest.mark.xfail(
-    reason="the timer of a deadline goes on while an answer waits for the disk", raises=AssertionError
-)
 def test_an_answer_that_waits_for_the_disk_is_the_only_one_logged(tmp_path: Path) -> None:
     """What the log says was answered is what the caller was told: not the version's answer and a fallback's too."""
     bench = Bench(tmp_path, Route(champion=1), version(1, Slow(), serving=ServingRules(fallback=(0.25,))))
