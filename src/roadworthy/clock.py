@@ -14,8 +14,11 @@ from typing import Protocol
 
 from roadworthy.errors import DefinitionError
 
+#: Microseconds.
+HOUR_MICROS, DAY_MICROS = 3_600_000_000, 86_400_000_000
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+_UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": HOUR_MICROS, "d": DAY_MICROS}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
 

@@ -7,8 +7,6 @@ half of one.
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from roadworthy.durable import write_whole
 from roadworthy.errors import CorruptArtifact, Refused
 from roadworthy.traffic import PLAN_FORMAT, Plan
 
@@ -179,21 +178,3 @@ class NodeDirectory:
             except FileNotFoundError:
                 continue
         return 0.0
-
-
-def write_whole(path: Path, content: bytes, *, sync: bool = False, mode: int = 0o666) -> None:
-    """Replace a file so that readers see the old content or the new; `sync` makes it survive a power failure.
-
-    mode   permissions of the file, less those that the process's umask takes away
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(content)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

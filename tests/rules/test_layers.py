@@ -12,7 +12,18 @@ SOURCE = Path(__file__).parents[2] / "src" / "roadworthy"
 #: Lowest first. A package imports from lower layers and from itself, never from a sibling or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
-        {"errors", "verdict", "clock", "traffic", "settings", "tokens", "automation", "node", "sensitive"}
+        {
+            "errors",
+            "verdict",
+            "clock",
+            "traffic",
+            "settings",
+            "tokens",
+            "automation",
+            "durable",
+            "node",
+            "sensitive",
+        }
     ),
     frozenset({"stats", "database", "client"}),
     frozenset({"features", "estimators", "data", "registry", "predictionlog"}),
@@ -32,13 +43,14 @@ VOCABULARY = (
     "tokens",
     "automation",
     "traffic",
+    "durable",
     "node",
     "sensitive",
 )
 
 #: The data plane: all that a worker may import of Roadworthy, so that no broken monitor can stop predictions.
 DATA_PLANE = {
-    "errors", "verdict", "clock", "traffic", "settings", "tokens", "automation", "node", "features",
+    "errors", "verdict", "clock", "traffic", "settings", "tokens", "automation", "durable", "node", "features",
     "sensitive", "predictionlog.unlogged", "predictionlog.cases",
     "estimators", "scorer", "registry.artifact", "predictionlog.record", "predictionlog.journal", "serving",
 }  # fmt: skip

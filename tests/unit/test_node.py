@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from roadworthy.durable import write_whole
 from roadworthy.errors import CorruptArtifact, Refused
-from roadworthy.node import NodeDirectory, WorkerState, write_whole
+from roadworthy.node import NodeDirectory, WorkerState
 from roadworthy.traffic import PLAN_FORMAT, Plan, Route, Staged
 
 PLAN = Plan(

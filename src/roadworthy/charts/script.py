@@ -5,10 +5,10 @@ Not here: the page. The bundle holds Vega-Lite, Vega and Vega-Embed in the versi
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from roadworthy.charts.look import altair, converter
+from roadworthy.durable import write_whole
 
 
 def bundle(cache: Path) -> str:
@@ -24,7 +24,5 @@ def bundle(cache: Path) -> str:
         return kept.read_text(encoding="utf-8")
     script: str = vl_convert.javascript_bundle(vl_version=language).replace("</script", "<\\/script")
     cache.mkdir(parents=True, exist_ok=True)
-    draft = kept.with_suffix(f".{os.getpid()}")
-    draft.write_text(script, encoding="utf-8")
-    draft.replace(kept)
+    write_whole(kept, script.encode())
     return script

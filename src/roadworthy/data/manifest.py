@@ -7,8 +7,6 @@ row leads to its versions and a test row is found among training rows.
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from roadworthy.data.schema import kind_of
+from roadworthy.durable import publish
 from roadworthy.errors import CorruptArtifact, DefinitionError
 
 _DIGEST = b"roadworthy.digest"
@@ -67,12 +66,10 @@ class Manifest:
 
         before   the digest that is recorded elsewhere for the manifest that this one takes the place of
         """
-        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         table = pa.table({_COLUMN: self.keys})
         marks = {_DIGEST: self.digest.encode()} | ({_BEFORE: before.encode()} if before else {})
         table = table.replace_schema_metadata(marks)
-        pq.write_table(table, draft, compression="zstd")
-        os.replace(draft, path)
+        publish(path, lambda draft: pq.write_table(table, draft, compression="zstd"))
 
 
 def manifest(keys: pa.Array | pa.ChunkedArray) -> Manifest:

@@ -12,12 +12,10 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from roadworthy.clock import instant, micros
+from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.errors import DefinitionError, TooFewSamples
 
 Integers = npt.NDArray[np.int64]
-
-_DAY = 86_400_000_000
 
 
 def time_split(times: Integers, boundaries: Sequence[datetime]) -> Integers:
@@ -63,7 +61,7 @@ def day_boundaries(times: Integers, shares: Sequence[float]) -> list[datetime]:
         lowest, highest = (cuts[-1] if cuts else 0) + 1, len(days) - (len(shares) - part)
         nearest = int(np.argmin(np.abs(before - target * len(times))))
         cuts.append(min(max(nearest, lowest), highest))
-    return [instant(int(days[cut]) * _DAY) for cut in cuts]
+    return [instant(int(days[cut]) * DAY_MICROS) for cut in cuts]
 
 
 def day_number(times: Integers) -> Integers:
@@ -74,4 +72,4 @@ def day_number(times: Integers) -> Integers:
     >>> day_number(np.array([-1, 0, 86_400_000_000])).tolist()
     [-1, 0, 1]
     """
-    return np.floor_divide(times, _DAY)
+    return np.floor_divide(times, DAY_MICROS)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -28,6 +27,7 @@ from pyarrow.fs import LocalFileSystem
 from roadworthy.data.conform import conform, duplicates
 from roadworthy.data.fingerprint import fingerprint
 from roadworthy.data.schema import TableSchema
+from roadworthy.durable import DRAFT, publish
 from roadworthy.errors import (
     Conflict,
     CorruptArtifact,
@@ -40,7 +40,6 @@ from roadworthy.errors import (
 
 _SCHEMA = "schema.json"
 _LOCK = ".lock"
-_UNPUBLISHED = ".unpublished-"
 _BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FINGERPRINT, _BATCH = b"roadworthy.fingerprint", b"roadworthy.batch"
 _BEFORE = b"roadworthy.fingerprint-before-forgetting"
@@ -97,11 +96,11 @@ def ingest(directory: Path, quarantine: Path, schema: TableSchema, table: pa.Tab
             )
         done = Ingested(schema.name, batch, rows.num_rows, fingerprint(rows))
         if successor:
-            _publish(home / _SCHEMA, lambda path: path.write_bytes(schema.to_json()))
+            publish(home / _SCHEMA, lambda path: path.write_bytes(schema.to_json()))
         marked = rows.cast(schema.arrow).replace_schema_metadata(
             {_FINGERPRINT: done.fingerprint.encode(), _BATCH: batch.encode()}
         )
-        _publish(
+        publish(
             target, lambda path: pq.write_table(marked, path, compression="zstd", write_page_checksum=True)
         )
         return done
@@ -176,7 +175,7 @@ def forget_rows(directory: Path, name: str, column: str, value: str) -> int:
             marked = kept.replace_schema_metadata(
                 {_FINGERPRINT: fingerprint(plain).encode(), _BATCH: marks[_BATCH], _BEFORE: before}
             )
-            _publish(path, partial(pq.write_table, marked, compression="zstd", write_page_checksum=True))
+            publish(path, partial(pq.write_table, marked, compression="zstd", write_page_checksum=True))
             removed += rows.num_rows - kept.num_rows
     return removed
 
@@ -218,7 +217,7 @@ def _successor(home: Path, schema: TableSchema) -> bool:
 
 def _set_aside(place: Path, table: pa.Table, faults: Sequence[Fault]) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.parent / f"{_UNPUBLISHED}{uuid.uuid4().hex}"
+    draft = place.parent / f"{DRAFT}{uuid.uuid4().hex}"
     draft.mkdir()
     (draft / "faults.json").write_text(
         json.dumps([asdict(fault) for fault in faults], indent=2, ensure_ascii=False)
@@ -240,21 +239,9 @@ def _alone(home: Path, table: str) -> Iterator[None]:
             raise NotReady(
                 f"another process is ingesting into table {table!r}: try again when it has ended"
             ) from None
-        for left in home.glob(f"{_UNPUBLISHED}*"):
+        for left in home.glob(f"{DRAFT}*"):
             left.unlink()
         yield
-
-
-def _publish(target: Path, write: Callable[[Path], object]) -> None:
-    """Write beside `target`, bring it to the disk, then let it appear under its name in one step."""
-    draft = target.parent / f"{_UNPUBLISHED}{uuid.uuid4().hex}"
-    write(draft)
-    for path in (draft, target.parent):
-        if path == target.parent:
-            draft.rename(target)
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
 
 
 def _batch_files(home: Path) -> list[Path]:

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roadworthy.clock import instant
+from roadworthy.clock import DAY_MICROS, instant
+from roadworthy.durable import write_whole
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.jobs.stores import Stores
@@ -24,7 +25,6 @@ from roadworthy.registry.versions import VersionRow
 from roadworthy.scorer import Scorer
 
 DAY = timedelta(days=1)
-_DAY_MICROS = 86_400_000_000
 
 #: Roles whose answers reached somebody.
 ANSWERING = ("champion", "canary")
@@ -75,7 +75,7 @@ class DayRows:
 
 def read_day(stores: Stores, watched: Watched, day: int, as_of: datetime) -> DayRows:
     """Everything the log holds of one day (days since 1970, UTC) of one version, with labels as known at `as_of`."""
-    start = instant(day * _DAY_MICROS)
+    start = instant(day * DAY_MICROS)
     table = labelled(
         stores.log(), watched.row.model, watched.rule, as_of, namespace=stores.settings.namespace,
         versions=[watched.row.version], roles=ANSWERING, start=start, end=start + DAY,
@@ -96,9 +96,7 @@ def statistics(stores: Stores, watched: Watched, day: int, rows: DayRows) -> Day
     )  # fmt: skip
     path = _path(stores, watched.row, day)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(found.to_json())
-    draft.replace(path)
+    write_whole(path, found.to_json())
     return found
 
 

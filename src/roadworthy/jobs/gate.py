@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roadworthy.data.split import day_number
+from roadworthy.durable import write_whole
 from roadworthy.errors import CorruptArtifact, Refused
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.batch import Batch, Floats
@@ -84,7 +85,7 @@ def write_page(stores: Stores, report: GateReport) -> Path:
     """Write the report as HTML; a newer report on the same version replaces it."""
     stores.settings.reports.mkdir(parents=True, exist_ok=True)
     path = stores.settings.reports / f"gate-{report.model}-{report.version}.html"
-    path.write_text(page.render(report), encoding="utf-8")
+    write_whole(path, page.render(report).encode())
     return path
 
 

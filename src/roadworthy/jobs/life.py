@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pyarrow as pa
 
-from roadworthy.clock import instant, micros
+from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.errors import CorruptArtifact, Refused, UnknownName
 from roadworthy.jobs.days import kept_days
 from roadworthy.jobs.stores import Stores
@@ -29,7 +29,6 @@ from roadworthy.registry.versions import VersionRow
 from roadworthy.traffic import Route
 
 DAY = timedelta(days=1)
-_DAY_MICROS = 86_400_000_000
 
 #: Decisions at most so long before the first release belong into the picture.
 PRELUDE = timedelta(days=31)
@@ -117,16 +116,16 @@ def read_life(stores: Stores, model: str) -> Life:
     number, route = stores.plans.route(model)
     answered = _answered(stores, model)
     known = [micros(flip.event_time) for flip in flips]
-    known += [(row.day + 1) * _DAY_MICROS for row in answered]
+    known += [(row.day + 1) * DAY_MICROS for row in answered]
     known += [micros(alarm.closed_event_time or alarm.opened_event_time) for alarm in alarms]
     end = instant(max(known, default=max(micros(row.run.as_of or row.registered_at) for row in versions)))
     times = _event_times(entries, end)
     begun = min(
-        [flip.event_time for flip in flips] + [instant(row.day * _DAY_MICROS) for row in answered[:1]],
+        [flip.event_time for flip in flips] + [instant(row.day * DAY_MICROS) for row in answered[:1]],
         default=end,
     )
     start = min([time for time in times.values() if begun - PRELUDE <= time], default=begun)
-    first, last = micros(start) // _DAY_MICROS, micros(end) // _DAY_MICROS
+    first, last = micros(start) // DAY_MICROS, micros(end) // DAY_MICROS
     return Life(
         model=model, start=min(start, end - DAY), end=end, outcome=_outcome(stores, versions), number=number,
         route=route, versions=versions,
@@ -193,7 +192,7 @@ def _answered(stores: Stores, model: str) -> tuple[Answered, ...]:
     )
     if not table.num_rows:
         return ()
-    day = pa.array(table.column("event_time").cast("int64").to_numpy() // _DAY_MICROS)
+    day = pa.array(table.column("event_time").cast("int64").to_numpy() // DAY_MICROS)
     counts = (
         table.set_column(0, "day", day).group_by(["day", "version", "role"]).aggregate([([], "count_all")])
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from roadworthy.charts import daily, outcomes, timeline
 from roadworthy.charts.look import Spec
-from roadworthy.clock import instant, micros
+from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.jobs.life import DAY, Life, merged
 from roadworthy.jobs.life_drift import Moved
 from roadworthy.jobs.life_weeks import Cell, JudgedWeek
@@ -98,7 +98,7 @@ def _volume(life: Life) -> list[dict[str, Any]]:
     for day, group in itertools.groupby(answering, key=lambda row: row.day):
         bottom = 0
         for row in group:
-            start = instant(day * 86_400_000_000)
+            start = instant(day * DAY_MICROS)
             rows.append(
                 {
                     "start": _ms(start), "end": _ms(start + DAY), "version": row.version, "bottom": bottom,
@@ -110,9 +110,9 @@ def _volume(life: Life) -> list[dict[str, Any]]:
 
 
 def _week(each: JudgedWeek) -> dict[str, Any]:
-    start = instant(each.week.start * 86_400_000_000)
+    start = instant(each.week.start * DAY_MICROS)
     return {
-        "at": _ms(instant(round(each.middle * 86_400_000_000))), "version": each.version,
+        "at": _ms(instant(round(each.middle * DAY_MICROS))), "version": each.version,
         "start": _ms(start), "end": _ms(start + WEEK * DAY),
         "week": f"from {date(start)}, {each.week.days} days", "rows": f"{each.week.n:,}",
     }  # fmt: skip

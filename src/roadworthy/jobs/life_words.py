@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from roadworthy.charts.timeline import SHAPES
-from roadworthy.clock import instant
+from roadworthy.clock import DAY_MICROS, instant
 from roadworthy.jobs.life import Life
 from roadworthy.monitoring.budget import SHARES
 from roadworthy.registry.ledger import Entry
@@ -59,7 +59,7 @@ def day_date(day: int) -> str:
     >>> day_date(15887)
     '1 Jul 2013'
     """
-    return date(instant(day * 86_400_000_000))
+    return date(instant(day * DAY_MICROS))
 
 
 def period(start: datetime, end: datetime | None) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from roadworthy.clock import instant, micros
+from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.jobs.days import DAY, DayRows, Watched, kept_days, read_day, statistics
 from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.source_parity import check_source_parity
@@ -18,8 +18,6 @@ from roadworthy.predictionlog.outcomes import OutcomeRule
 from roadworthy.registry.alarms import Changes
 from roadworthy.traffic import Route
 from roadworthy.verdict import Verdict
-
-_DAY_MICROS = 86_400_000_000
 
 #: How far back revised outcomes are looked for, and how much history the checks want.
 REVISED_DAYS, HISTORY_DAYS = 14, 100
@@ -50,7 +48,7 @@ class _Looking:
 
     def __init__(self, stores: Stores, model: str, now: datetime) -> None:
         self.stores, self.model, self.now = stores, model, now
-        self.today = micros(now) // _DAY_MICROS
+        self.today = micros(now) // DAY_MICROS
         self.flips = stores.plans.history(model)
         self.days: list[str] = []
         self.verdicts: list[Verdict] = []
@@ -61,7 +59,7 @@ class _Looking:
         """Days since 1970 that are over and not judged, oldest first."""
         if not self.flips:
             return []
-        first = micros(self.flips[0].event_time) // _DAY_MICROS
+        first = micros(self.flips[0].event_time) // DAY_MICROS
         runs = self.stores.runs.all("monitor", self.model, limit=1)
         if runs and runs[0].state != "succeeded":
             runs = self.stores.runs.all("monitor", self.model)
@@ -70,7 +68,7 @@ class _Looking:
 
     def look(self, day: int) -> None:
         """Judge one day, what matured with it, and what was revised since; a day that fails is due again."""
-        start = instant(day * _DAY_MICROS)
+        start = instant(day * DAY_MICROS)
         run = self.stores.runs.start(
             "monitor", at=self.stores.clock.now(), model=self.model, claim=f"{start:%Y-%m-%d}",
             event_time=start + DAY, abandoned_after=ABANDONED_AFTER,
@@ -97,7 +95,7 @@ class _Looking:
 
     def _judge_day(self, day: int) -> None:
         """Count and judge one day without labels, where one version was champion all day."""
-        start = instant(day * _DAY_MICROS)
+        start = instant(day * DAY_MICROS)
         version = self._champion_all_day(day)
         if version is None:
             return
@@ -114,7 +112,7 @@ class _Looking:
 
         Whichever version answered then: the last days of one that was replaced mature after it is gone.
         """
-        now = instant((day + 1) * _DAY_MICROS)
+        now = instant((day + 1) * DAY_MICROS)
         recent = [self._open(version) for version in self._champions(day - REVISED_DAYS, day)]
         reach = max((REVISED_DAYS, *(_days_until_ripe(watched) for watched in recent)))
         all_watched = [self._open(version) for version in self._champions(day - reach, day)]
@@ -140,13 +138,13 @@ class _Looking:
         )  # fmt: skip
         arrived = outcomes.column("arrival_time").cast("int64").to_numpy()
         new = (arrived >= micros(now - DAY)) & (arrived < micros(now))
-        events = outcomes.column("event_time").cast("int64").to_numpy()[new] // _DAY_MICROS
+        events = outcomes.column("event_time").cast("int64").to_numpy()[new] // DAY_MICROS
         span = rule.window // DAY + 1
         return {int(day) - back for day in np.unique(events) for back in range(span + 1)}
 
     def _close_retired(self, day: int) -> None:
         """Close the alarms of versions that no longer answer, once no verdict on them will come any more."""
-        end = instant((day + 1) * _DAY_MICROS)
+        end = instant((day + 1) * DAY_MICROS)
         routes = [flip.route for flip in self.flips if flip.route and flip.event_time <= end]
         answering = routes[-1].champion if routes else None
         alarmed = {
@@ -177,7 +175,7 @@ class _Looking:
         return found
 
     def _keep(self, watched: Watched, day: int, verdicts: Sequence[Verdict]) -> None:
-        start = instant(day * _DAY_MICROS)
+        start = instant(day * DAY_MICROS)
         self.verdicts += verdicts
         self.changes.append(
             self.stores.alarms.record(
@@ -193,7 +191,7 @@ class _Looking:
 
     def _champion_all_day(self, day: int) -> int | None:
         """The version that was champion from the first to the last moment of a day; None where it changed."""
-        start = instant(day * _DAY_MICROS)
+        start = instant(day * DAY_MICROS)
         routes = [Route()]
         for flip in self.flips:
             if flip.event_time <= start:

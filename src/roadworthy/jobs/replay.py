@@ -16,15 +16,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from roadworthy.clock import instant, micros
+from roadworthy.clock import HOUR_MICROS, instant, micros
 from roadworthy.jobs.questions import NEVER, Questions, load_questions
 from roadworthy.jobs.seen import SeenAnswers
 from roadworthy.jobs.sender import Post, Sender
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.tick import tick
 from roadworthy.model import Model, load_definition
-
-_HOUR = 3_600_000_000
 
 #: Rows and outcomes in one request at most; servers refuse far larger ones.
 _PIECE = 1_000
@@ -143,7 +141,7 @@ class Replay:
         ):
             if at == NEVER:
                 continue
-            hours.setdefault(at // _HOUR, []).append(
+            hours.setdefault(at // HOUR_MICROS, []).append(
                 {
                     "id": f"{self.model.outcome.name}:{unit}:{asked}",
                     "model": self.model.name,

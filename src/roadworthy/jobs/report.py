@@ -5,7 +5,6 @@ Not here: reading the stores (life), numbers (life_weeks, life_drift), charts (l
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from markupsafe import Markup
 from roadworthy.charts.look import config
 from roadworthy.charts.script import bundle
 from roadworthy.charts.timeline import SHAPES
+from roadworthy.durable import write_whole
 from roadworthy.jobs import life_tables as tables
 from roadworthy.jobs import life_words as words
 from roadworthy.jobs.life import Life, read_life
@@ -48,9 +48,7 @@ def report(stores: Stores, model: str) -> Path:
     page = render(life, script, stores.clock.now(), stores.settings.namespace)
     path = stores.settings.reports / f"{model}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, page.encode())
     return path
 
 

@@ -11,8 +11,9 @@ import time
 
 import msgspec
 
+from roadworthy.durable import write_whole
 from roadworthy.errors import NotReady, UnknownName
-from roadworthy.node import NodeDirectory, Restarted, write_whole
+from roadworthy.node import NodeDirectory, Restarted
 from roadworthy.settings import Settings
 
 #: A supervisor looks ten times a second.

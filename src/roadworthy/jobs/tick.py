@@ -12,15 +12,13 @@ from typing import TypeVar
 
 import msgspec
 
-from roadworthy.clock import instant, micros
+from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.errors import RoadworthyError
 from roadworthy.jobs.guard import Guarded, guard
 from roadworthy.jobs.monitor import monitor
 from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.seen import SeenAnswers
 from roadworthy.jobs.stores import Stores
-
-_DAY_MICROS = 86_400_000_000
 
 T = TypeVar("T")
 
@@ -89,7 +87,7 @@ def _each(models: Sequence[str], look: Callable[[str], T], troubles: list[Roadwo
 
 def _next(stores: Stores, now: datetime, guarded: Sequence[Guarded]) -> datetime:
     """The end of the day; sooner while a release is young, or gave too few answers to say that they differ."""
-    midnight = instant((micros(now) // _DAY_MICROS + 1) * _DAY_MICROS)
+    midnight = instant((micros(now) // DAY_MICROS + 1) * DAY_MICROS)
     waiting = {seen.model for seen in guarded if seen.waiting}
     wanted = [midnight]
     for model in stores.plans.routes():

@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadworthy.clock import instant
+from roadworthy.clock import DAY_MICROS, instant
 from roadworthy.monitoring.budget import share_of
 from roadworthy.monitoring.null import LEAST_REFERENCE_DAYS, Null, Score, Series, Side
 from roadworthy.profiles.reference import Reference
 from roadworthy.profiles.summary import DayStatistics
 from roadworthy.verdict import Ruling, Verdict
-
-_DAY = 86_400_000_000
 
 Days = Sequence[DayStatistics]
 
@@ -143,7 +141,7 @@ def date(day: int) -> str:
     >>> date(15887)
     '2013-07-01'
     """
-    return instant(int(day) * _DAY).date().isoformat()
+    return instant(int(day) * DAY_MICROS).date().isoformat()
 
 
 def _window(days: Days, day: int, length: int) -> Days:

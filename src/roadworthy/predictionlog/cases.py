@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from roadworthy.durable import write_whole
 from roadworthy.errors import CorruptArtifact
-from roadworthy.node import write_whole
 from roadworthy.predictionlog.record import LogSchema, Number, Prediction
 
 #: Most cases of a model that wait on one node; people who are so far behind will not read the next one either.

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from roadworthy.automation import ServingRules
+from roadworthy.durable import synced
 from roadworthy.errors import CorruptArtifact, DefinitionError, Refused
 
 ARTIFACT_FORMAT = 1
@@ -207,7 +208,7 @@ def _rename(incoming: Path, final: Path, expected: str) -> None:
             return
         final.rename(final.with_name(f"{final.name}.damaged-{secrets.token_hex(4)}"))
         incoming.rename(final)
-    _sync(final.parent)
+    synced(final.parent)
 
 
 def _is_intact(directory: Path, expected: str) -> bool:
@@ -227,17 +228,9 @@ def _copy(source: Path, target: Path) -> None:
         copied = target / name
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, copied, follow_symlinks=False)
-        _sync(copied)
+        synced(copied)
     for folder in {(target / name).parent for name in names}:
-        _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        synced(folder)
 
 
 def _file_digests(directory: Path) -> dict[str, str]:

@@ -20,8 +20,8 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
+from roadworthy.durable import write_whole
 from roadworthy.errors import RoadworthyError
-from roadworthy.node import write_whole
 from roadworthy.serving.batching import Limits as BatchLimits
 from roadworthy.serving.connections import SPARE_CONNECTIONS, Limits, close_overdue, connection_class
 from roadworthy.serving.express import express_class

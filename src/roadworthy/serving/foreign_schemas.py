@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from roadworthy.durable import write_whole
 from roadworthy.errors import CorruptArtifact
-from roadworthy.node import write_whole
 from roadworthy.predictionlog.record import Kind, LogField, LogSchema
 
 MAX_MODELS, MAX_VERSIONS, MAX_FIELDS = 100, 1_000, 500

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from roadworthy.node import write_whole
+from roadworthy.durable import write_whole
 
 #: Upper ends of the latency histogram, in seconds.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)

@@ -20,8 +20,9 @@ from typing import Any
 import msgspec
 
 from roadworthy.clock import SystemClock
+from roadworthy.durable import write_whole
 from roadworthy.errors import DefinitionError, NotReady, RoadworthyError
-from roadworthy.node import NodeDirectory, WorkerState, write_whole
+from roadworthy.node import NodeDirectory, WorkerState
 from roadworthy.predictionlog.cases import CaseFiles
 from roadworthy.predictionlog.journal import Durability, Journal
 from roadworthy.predictionlog.unlogged import FullLogPolicy, Unlogged

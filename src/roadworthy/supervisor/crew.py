@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from roadworthy.node import NodeDirectory, write_whole
+from roadworthy.durable import write_whole
+from roadworthy.node import NodeDirectory
 from roadworthy.supervisor.member import Member
 
 #: A worker that lived shorter than this is started again only after a pause that doubles.

@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 
 from roadworthy.clock import SystemClock
-from roadworthy.node import NodeDirectory, Restarted, WorkerState, write_whole
+from roadworthy.durable import write_whole
+from roadworthy.node import NodeDirectory, Restarted, WorkerState
 from roadworthy.predictionlog.retain import KEEP_FILE
 from roadworthy.settings import Settings
 from roadworthy.supervisor.binding import bind, check_exposure, is_loopback

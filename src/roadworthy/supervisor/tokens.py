@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from roadworthy.node import NodeDirectory, write_whole
+from roadworthy.durable import write_whole
+from roadworthy.node import NodeDirectory
 from roadworthy.tokens import Token, read_tokens
 
 logger = logging.getLogger("roadworthy.supervisor")

@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from roadworthy.clock import instant, micros, parse_instant
+from roadworthy.clock import HOUR_MICROS, instant, micros, parse_instant
 
 #: A leap year that has passed: its rules will not change any more.
 YEAR = 2024
 
 NOON = micros(parse_instant(f"{YEAR}-06-12T12:00:00+00:00"))
-
-_HOUR = 3_600_000_000
 
 
 def instants_of(timezone: str) -> list[tuple[str, int]]:
@@ -53,7 +51,7 @@ def _changes(zone: ZoneInfo) -> Iterator[int]:
     """Every instant of the year at which the offset changes, found to the microsecond by halving."""
     start, end = micros(parse_instant(f"{YEAR}-01-01")), micros(parse_instant(f"{YEAR + 1}-01-01"))
     before = start
-    for after in range(start + _HOUR, end + 1, _HOUR):
+    for after in range(start + HOUR_MICROS, end + 1, HOUR_MICROS):
         if _offset(after, zone) != _offset(before, zone):
             low, high = before, after
             while high - low > 1:

@@ -127,19 +127,20 @@ def test_a_crash_before_publishing_leaves_nothing_to_see_and_the_next_ingest_cle
     """The rename is the moment of truth: the rows are all written by then, and none is visible before."""
     put(place, rows(1), "a")
 
-    def die(self: Path, target: Any) -> None:
+    def die(self: Path, *more: Any, **named: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", die)
+        patched.setattr(Path, "replace", die)
+        patched.setattr(Path, "unlink", die)
         with pytest.raises(KeyboardInterrupt):
             put(place, rows(2), "b")
     home = place / "tables" / "weather"
-    assert len(list(home.glob(".unpublished-*"))) == 1
+    assert len(list(home.glob(".draft-*"))) == 1
     assert ids(place) == [1]
     put(place, rows(2), "b")
     assert ids(place) == [1, 2]
-    assert not list(home.glob(".unpublished-*"))
+    assert not list(home.glob(".draft-*"))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])

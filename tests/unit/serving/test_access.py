@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from roadworthy.durable import write_whole
 from roadworthy.errors import DefinitionError
-from roadworthy.node import write_whole
 from roadworthy.serving.access import Guard
 from roadworthy.serving.exchange import Rejected
 from roadworthy.tokens import SCOPES, Token, TokenScope

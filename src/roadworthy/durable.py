@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all, and stay after a power failure.
+
+Not here: what is in them. A draft lies beside its file under a name that begins with a dot and `DRAFT`, so whoever
+holds the directory can clear what a crash left.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+#: How the names of drafts begin.
+DRAFT = ".draft-"
+
+
+def publish(path: Path, write: Callable[[Path], object], *, sync: bool = True) -> None:
+    """Let `write` make the file beside `path`; it appears there in one step, in the place of an older one.
+
+    sync   whether it, and that it is there, are on the disk before this returns
+    """
+    draft = path.with_name(f"{DRAFT}{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        write(draft)
+        if sync:
+            synced(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    if sync:
+        synced(path.parent)
+
+
+def write_whole(path: Path, content: bytes, *, sync: bool = False, mode: int = 0o666) -> None:
+    """Replace a file so that readers see the old content or the new; `sync` makes it survive a power failure.
+
+    mode   permissions of the file, less those that the process's umask takes away
+    """
+
+    def write(draft: Path) -> None:
+        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+
+    publish(path, write, sync=sync)
+
+
+def synced(path: Path) -> None:
+    """Bring a file, or the names in a directory, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
