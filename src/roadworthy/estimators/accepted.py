@@ -11,9 +11,16 @@ from roadworthy.errors import UnsupportedEstimator
 from roadworthy.estimators.declared import class_name
 from roadworthy.estimators.lightgbm_fit import LightGBMFormat
 from roadworthy.estimators.linear_fit import LinearFormat
+from roadworthy.estimators.onnx_fit import OnnxExportedFormat, OnnxMLPFormat, OnnxTreesFormat
 from roadworthy.estimators.protocol import Format
 
-FORMATS: tuple[Format, ...] = (LightGBMFormat(), LinearFormat())
+FORMATS: tuple[Format, ...] = (
+    LightGBMFormat(),
+    LinearFormat(),
+    OnnxMLPFormat(),
+    OnnxTreesFormat(),
+    OnnxExportedFormat(),
+)
 
 
 def format_for(estimator: Any) -> Format:
@@ -35,7 +42,11 @@ def format_for(estimator: Any) -> Format:
         reasons.append(refused)
     cls = estimator if isinstance(estimator, type) else type(estimator)
     why = next(filter(None, reasons), "no safe format stores it")
-    taken = "; ".join(f"{one.name}: {', '.join(one.classes)}" for one in FORMATS)
+    names = dict.fromkeys(one.name for one in FORMATS)
+    taken = "; ".join(
+        f"{name}: {', '.join(cls for one in FORMATS if one.name == name for cls in one.classes)}"
+        for name in names
+    )
     raise UnsupportedEstimator(
         f"{class_name(cls)} cannot be trained: {why}. Formats and what they take: {taken}"
     )

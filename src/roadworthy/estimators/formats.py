@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from roadworthy.errors import UnsupportedEstimator
-from roadworthy.estimators import lightgbm_load, linear_load
+from roadworthy.estimators import lightgbm_load, linear_load, onnx_load
 from roadworthy.estimators.protocol import Predictor
 
 LOADERS: Mapping[str, Callable[[Path], Predictor]] = {
     lightgbm_load.NAME: lightgbm_load.load,
     linear_load.NAME: linear_load.load,
+    onnx_load.NAME: onnx_load.load,
 }
 
 
@@ -27,7 +28,7 @@ def load_predictor(name: str, directory: Path) -> Predictor:
     >>> load_predictor("pickle", Path("estimator"))
     Traceback (most recent call last):
     ...
-    roadworthy.errors.UnsupportedEstimator: there is no estimator format 'pickle' here; known are lightgbm, linear: ...
+    roadworthy.errors.UnsupportedEstimator: there is no estimator format 'pickle' here; known are ...
     """
     if name not in LOADERS:
         raise UnsupportedEstimator(

@@ -11,11 +11,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from scipy import sparse
 
-from roadworthy.errors import DefinitionError
 from roadworthy.estimators import linear_load
 from roadworthy.estimators.declared import copied, family_refusal
+from roadworthy.estimators.design import design
 from roadworthy.estimators.linear_load import (
     CategoryWeights,
     LinearModel,
@@ -23,7 +22,7 @@ from roadworthy.estimators.linear_load import (
     NumberWeight,
     Weights,
 )
-from roadworthy.estimators.matrix import check_training
+from roadworthy.estimators.matrix import check_training, require_numbers
 from roadworthy.estimators.protocol import Column, Floats, OnProgress
 
 CLASS = "sklearn.LogisticRegression"
@@ -57,17 +56,17 @@ class LinearFormat:
         threads   not used: the solvers are single-threaded
         """
         rows = check_training(X, y, columns)
-        _refuse_missing(rows, columns)
+        require_numbers(rows, columns, "a linear model")
         fitted = copied(estimator)
         if fitted.get_params().get("random_state") is None:
             fitted.set_params(random_state=seed)
-        design, moments = _design(rows, columns)
+        matrix, spread = design(rows, columns)
         if on_progress:
             on_progress(0, 1)
-        fitted.fit(design, y)
+        fitted.fit(matrix, y)
         if on_progress:
             on_progress(1, 1)
-        return LinearFitted(_model(fitted, columns, moments))
+        return LinearFitted(_model(fitted, columns, spread))
 
 
 class LinearFitted:
@@ -85,44 +84,9 @@ class LinearFitted:
         (directory / linear_load.FILE).write_bytes(msgspec.json.encode(self.model, order="sorted") + b"\n")
 
 
-def _refuse_missing(rows: Floats, columns: Sequence[Column]) -> None:
-    wrong = ~np.isfinite(rows)
-    faults = [
-        f"{column.name} in {int(count):,} of {len(rows):,} rows"
-        for column, count in zip(columns, wrong.sum(axis=0), strict=True)
-        if count
-    ]
-    if faults:
-        raise DefinitionError(
-            f"a linear model cannot take NaN or infinity: {'; '.join(faults)}. "
-            "Declare what a missing number becomes (missing=0.0), or use LightGBM, which takes NaN"
-        )
-
-
-def _design(rows: Floats, columns: Sequence[Column]) -> tuple[Any, list[tuple[float, float]]]:
-    """The sparse design matrix in column order, and (mean, scale) of every number; a constant has scale 1."""
-    blocks, moments = [], []
-    for place, column in enumerate(columns):
-        values = np.ascontiguousarray(rows[:, place])
-        if column.kind == "category":
-            blocks.append(_one_hot(values, column.size))
-            continue
-        mean, deviation = float(values.mean()), float(values.std())
-        moments.append((mean, deviation if deviation > 0.0 else 1.0))
-        blocks.append(sparse.csr_array(((values - mean) / moments[-1][1]).reshape(-1, 1)))
-    return sparse.csr_matrix(sparse.hstack(blocks, format="csr")), moments
-
-
-def _one_hot(values: Floats, size: int) -> Any:
-    n = len(values)
-    return sparse.csr_array(
-        (np.ones(n), values.astype(np.int32), np.arange(n + 1, dtype=np.int32)), shape=(n, size)
-    )
-
-
-def _model(fitted: Any, columns: Sequence[Column], moments: list[tuple[float, float]]) -> LinearModel:
+def _model(fitted: Any, columns: Sequence[Column], spread: list[tuple[float, float]]) -> LinearModel:
     coefficients = [float(weight) for weight in fitted.coef_[0]]
-    left = iter(moments)
+    left = iter(spread)
     found: list[Weights] = []
     start = 0
     for column in columns:

@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from roadworthy.errors import CorruptArtifact, Fault, SchemaError
-from roadworthy.estimators.matrix import as_matrix
+from roadworthy.errors import CorruptArtifact
+from roadworthy.estimators.matrix import as_codes, as_matrix
 from roadworthy.estimators.protocol import Floats
 
 NAME = "linear"
@@ -94,6 +94,7 @@ class LinearPredictor:
         self._scale = np.array([column.scale for _, column in numbers], dtype=np.float64)
         self._weight = np.array([column.weight for _, column in numbers], dtype=np.float64)
         self._category_places = _places(groups)
+        self._names = [column.name for _, column in groups]
         sizes = [len(column.weights) for _, column in groups]
         self._sizes = np.array(sizes, dtype=np.float64)
         self._starts = np.cumsum([0, *sizes[:-1]]).astype(np.intp)[: len(sizes)]
@@ -144,24 +145,9 @@ class LinearPredictor:
         return sigmoid(np.add.accumulate(parts, axis=1)[:, -1])
 
     def _category_parts(self, rows: Floats) -> Floats:
-        codes = rows.take(self._category_places, axis=1)
-        known = (codes >= 0.0) & (codes < self._sizes)
-        if np.count_nonzero(known) < known.size:
-            raise SchemaError(
-                "encoded matrix", self._faults(codes.T, known.T), "Encode with the features of this version."
-            )
-        parts: Floats = self._table.take(codes.astype(np.intp) + self._starts)
+        codes = as_codes(rows.take(self._category_places, axis=1), self._sizes, self._names)
+        parts: Floats = self._table.take(codes + self._starts)
         return parts
-
-    def _faults(self, codes: Floats, known: npt.NDArray[np.bool_]) -> list[Fault]:
-        faults = []
-        for place, code, good in zip(self._category_places.tolist(), codes, known, strict=True):
-            if not good.all():
-                column: Any = self.model.columns[place]
-                first, count = int((~good).argmax()), int((~good).sum())
-                expected = f"a whole number from 0 to {len(column.weights) - 1}"
-                faults.append(Fault(f"$.{column.name}", expected, f"{code[first]:g}", count, first))
-        return faults
 
 
 def sigmoid(z: Floats) -> Floats:

@@ -37,6 +37,47 @@ def as_matrix(matrix: Floats, width: int) -> Floats:
     return rows
 
 
+def as_codes(
+    categories: Floats, sizes: Floats, names: Sequence[str]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Category columns as whole numbers, shape (n, len(names)).
+
+    sizes    size of every column's vocabulary, shape (len(names),)
+    raises   SchemaError when a number is not of its vocabulary
+
+    >>> as_codes(np.array([[0.0, 7.0]]), np.array([3.0, 8.0]), ["carrier", "origin"]).tolist()
+    [[0, 7]]
+    """
+    known = (categories >= 0.0) & (categories < sizes)
+    if np.count_nonzero(known) < known.size:
+        faults = []
+        for name, size, codes, good in zip(names, sizes, categories.T, known.T, strict=True):
+            wrong = np.flatnonzero(~good)
+            if len(wrong):
+                expected = f"a whole number from 0 to {int(size) - 1}"
+                faults.append(Fault(f"$.{name}", expected, f"{codes[wrong[0]]:g}", len(wrong), int(wrong[0])))
+        raise SchemaError("encoded matrix", faults, "Encode with the features of this version.")
+    return categories.astype(np.int64)
+
+
+def require_numbers(rows: Floats, columns: Sequence[Column], what: str) -> None:
+    """DefinitionError naming every column with NaN or infinity, for estimators that cannot take them.
+
+    what   the estimator, such as `a linear model`
+    """
+    wrong = ~np.isfinite(rows)
+    faults = [
+        f"{column.name} in {int(count):,} of {len(rows):,} rows"
+        for column, count in zip(columns, wrong.sum(axis=0), strict=True)
+        if count
+    ]
+    if faults:
+        raise DefinitionError(
+            f"{what} cannot take NaN or infinity: {'; '.join(faults)}. "
+            "Declare what a missing number becomes (missing=0.0), or use LightGBM, which takes NaN"
+        )
+
+
 def check_training(X: Floats, y: Floats, columns: Sequence[Column]) -> Floats:
     """The training matrix as `as_matrix` gives it, once rows, labels and classes fit together."""
     rows = as_matrix(X, len(columns))
