@@ -66,7 +66,8 @@ def batch_of(rows: Sequence[Sequence[Any]], schema: InputSchema) -> Batch:
     """The batch of checked rows, each with one plain value for every field of `schema` in its order.
 
     >>> from roadworthy.features.schema import Field
-    >>> batch_of([("UA",), (None,)], InputSchema((Field("carrier", "string", nullable=True),))).columns["carrier"].texts()
+    >>> schema = InputSchema((Field("carrier", "string", nullable=True),))
+    >>> batch_of([("UA",), (None,)], schema).columns["carrier"].texts()
     ['UA', None]
     """
     columns: dict[str, Column] = {}
