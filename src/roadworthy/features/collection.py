@@ -63,6 +63,17 @@ class Features:
         return tuple(self._inputs)
 
     @property
+    def sensitive(self) -> tuple[str, ...]:
+        """Columns whose texts are hashed before anything sees them, in the order of `inputs`."""
+        hidden = {
+            column
+            for feature in self._features.values()
+            if feature.sensitive
+            for column in feature.column_names
+        }
+        return tuple(column for column in self._inputs if column in hidden)
+
+    @property
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The user's own functions by name, cleaning included; what a snapshot must hold."""
         return MappingProxyType(self._functions)

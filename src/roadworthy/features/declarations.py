@@ -124,6 +124,7 @@ class Feature:
     call: Callable[..., Any] | None = None
     relative_to_now: bool = False
     own_output: bool = False
+    sensitive: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:

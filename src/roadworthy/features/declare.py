@@ -76,6 +76,7 @@ def category(
     max_size: int | None = None,
     clean: Callable[[str], str | None] | None = None,
     unknown: Literal["own", "as_missing"] = "own",
+    sensitive: bool = False,
     relative_to_now: bool = False,
     own_output: bool = False,
 ) -> Feature:
@@ -85,6 +86,8 @@ def category(
     max_size    at most this many entries; None for no limit
     clean       a function of one text that returns a text, or None for missing; called once per distinct text
     unknown     `own`: unknown texts are 1; `as_missing`: they are 0 like missing ones, and are counted apart still
+    sensitive   the text is replaced by its keyed hash before anything sees it, in training as in serving: neither the
+                log nor the model holds it. Every feature of that column sees the hash
 
     >>> category("tailnum", min_count=20, clean=str.upper).options.clean
     'str.upper'
@@ -93,8 +96,9 @@ def category(
         raise DefinitionError(f"category: unknown={unknown!r} is not understood: write 'own' or 'as_missing'")
     low, high = checked_vocabulary("category", min_count, max_size)
     name = None if clean is None else name_of("category", clean)
+    _check_sensitive("category", sensitive, name)
     options = Category(min_count=low, max_size=high, clean=name, unknown=unknown)
-    return Feature(options, checked_inputs("category", given), clean, relative_to_now, own_output)
+    return Feature(options, checked_inputs("category", given), clean, relative_to_now, own_output, sensitive)
 
 
 def cross(
@@ -127,6 +131,7 @@ def categories(
     max_size: int | None = None,
     clean: Callable[[str], str | None] | None = None,
     vocabulary_of: str | None = None,
+    sensitive: bool = False,
     relative_to_now: bool = False,
     own_output: bool = False,
 ) -> Feature:
@@ -135,6 +140,7 @@ def categories(
     length          number of columns; a shorter list is padded with 0, a longer one is cut
     vocabulary_of   name of another feature of the same `Features` whose vocabulary is used instead of an own one
     clean, min_count, max_size   as for `category`; all texts of all lists are counted
+    sensitive       as for `category`, of each text in the list
 
     >>> categories("last_dests", length=5).options.length
     5
@@ -146,8 +152,11 @@ def categories(
             f"categories: min_count and max_size belong to {vocabulary_of!r}, whose vocabulary is used: leave them out"
         )
     name = None if clean is None else name_of("categories", clean)
+    _check_sensitive("categories", sensitive, name)
     options = Categories(min_count=low, max_size=high, clean=name, length=length, vocabulary_of=vocabulary_of)
-    return Feature(options, checked_inputs("categories", given), clean, relative_to_now, own_output)
+    return Feature(
+        options, checked_inputs("categories", given), clean, relative_to_now, own_output, sensitive
+    )
 
 
 def ratio(
@@ -275,6 +284,14 @@ def function(
         raise DefinitionError("function needs one input or more: name the columns it is computed from")
     options = Custom(missing=as_json(checked_missing("function", missing)), function=name_of("function", f))
     return Feature(options, checked_inputs("function", *given), f, relative_to_now, own_output)
+
+
+def _check_sensitive(what: str, sensitive: bool, clean: str | None) -> None:
+    if sensitive and clean is not None:
+        raise DefinitionError(
+            f"{what}: {clean} would be given hashes, which have nothing to clean: clean a sensitive text before it is "
+            "ingested and sent"
+        )
 
 
 def _time_part(

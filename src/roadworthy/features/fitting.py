@@ -101,7 +101,8 @@ def _inputs_of(features: Mapping[str, Feature], schema: InputSchema) -> InputSch
         field = schema.field(column)
         assert field is not None, "the columns were checked before"
         fields.append(Field(column, field.kind, may_be_null and field.kind != "strings", "input"))
-    return InputSchema(tuple(fields))
+    hidden = {column for feature in features.values() if feature.sensitive for column in feature.column_names}
+    return InputSchema(tuple(fields), tuple(field.name for field in fields if field.name in hidden))
 
 
 def _learned(name: str, feature: Feature, reading: Reading) -> tuple[str, ...] | None:

@@ -46,8 +46,11 @@ class Field(msgspec.Struct, frozen=True):
             )
 
 
-class InputSchema(msgspec.Struct, frozen=True):
+class InputSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     """The columns of a row, in the order in which they are logged.
+
+    sensitive   columns whose texts are replaced by their keyed hashes before anything sees them (features.hiding);
+                left out of the JSON where there are none, so that digests of other schemas stay as they were
 
     >>> schema = InputSchema((Field("carrier", "string", nullable=True), Field("flight", "string", role="unit")))
     >>> schema.names("input")
@@ -57,8 +60,15 @@ class InputSchema(msgspec.Struct, frozen=True):
     """
 
     fields: tuple[Field, ...]
+    sensitive: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in self.sensitive:
+            field = self.field(name)
+            if field is None or field.kind not in ("string", "strings"):
+                raise DefinitionError(
+                    f"column {name!r} cannot be sensitive: only text is hashed, and it is not text"
+                )
         repeated = [name for name, count in Counter(field.name for field in self.fields).items() if count > 1]
         if repeated:
             raise DefinitionError(f"columns named more than once in one schema: {', '.join(repeated)}")
@@ -87,17 +97,23 @@ class InputSchema(msgspec.Struct, frozen=True):
 
 
 def row_type(
-    schema: InputSchema, *, max_text: int = MAX_TEXT, max_items: int = MAX_ITEMS
+    schema: InputSchema, *, max_text: int = MAX_TEXT, max_items: int = MAX_ITEMS, hides: bool = False
 ) -> type[msgspec.Struct]:
     """A msgspec type for one row, for a decoder: every key required, none unknown, sizes limited.
 
     max_text    longest text accepted, in characters
     max_items   longest list accepted
+    hides       whether the caller hashes sensitive columns of what it decodes (features.hiding)
+    raises      DefinitionError for a schema with sensitive columns unless the caller does: nobody logs one by mistake
 
     >>> row = row_type(InputSchema((Field("wind", "number", nullable=True),)))
     >>> msgspec.json.decode(b'{"wind": 3}', type=row)
     Row(wind=3.0)
     """
+    if schema.sensitive and not hides:
+        raise DefinitionError(
+            f"columns {', '.join(schema.sensitive)} are sensitive, and this reader of rows does not hash them"
+        )
     text: Any = Annotated[str, msgspec.Meta(max_length=max_text)]
     moment: Any = (
         Annotated[datetime, msgspec.Meta(tz=True)] | Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)]

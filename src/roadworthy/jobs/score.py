@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from roadworthy.errors import DefinitionError, Fault, Refused, SchemaError
 from roadworthy.features.batch import Batch, Floats
+from roadworthy.jobs.hiding import hide_rows_of
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.tablefiles import PIECE_ROWS, pieces, written
 from roadworthy.registry.versions import VersionRow
@@ -63,7 +64,8 @@ def score_file(
             rows += piece.rows
             if piece.batch is None or faults:
                 continue
-            predicted = predict(row, scorer, piece.batch)
+            batch = hide_rows_of(stores, scorer.schema.sensitive, piece.batch)
+            predicted = predict(row, scorer, batch)
             writer.write(piece.table.append_column(PREDICTION, pa.array(predicted)))
             total += float(predicted.sum())
         _require(file, faults, rows)

@@ -14,6 +14,7 @@ from roadworthy.errors import DefinitionError, RoadworthyError
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.schema import InputSchema
 from roadworthy.jobs.days import Watched
+from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.questions import ASKED_AT, join_sources
 from roadworthy.jobs.stores import Stores
 from roadworthy.model import Model, load_definition
@@ -38,6 +39,7 @@ def check_source_parity(stores: Stores, watched: Watched, predictions: pa.Table)
         rows = np.linspace(0, predictions.num_rows - 1, min(predictions.num_rows, SAMPLED)).astype(np.int64)
         sample = predictions.take(pa.array(rows))
         known = join_sources(stores.settings.tables, model, _questions(model, sample))
+        known = hide_table(stores, [name for name in model.features.sensitive if name in joined], known)
         fields = [field for field in watched.scorer.features.schema.fields if field.name in joined]
         # A value that is missing where none may be is a difference to report, not a table to refuse.
         schema = InputSchema(tuple(replace(field, nullable=True) for field in fields))
@@ -65,6 +67,10 @@ def _questions(model: Model, predictions: pa.Table) -> pa.Table:
     for key in keys:
         named = (f"in_{key}", f"ctx_{key}", *(["unit"] if key == model.unit else []))
         logged = next((name for name in named if name in names), None)
+        if key in model.features.sensitive:
+            raise DefinitionError(
+                f"the key {key!r} is sensitive: the log holds its hash, which joins to nothing"
+            )
         if logged is None:
             raise DefinitionError(
                 f"the key {key!r} is neither an input nor context, so it is not in the log: add it to context"

@@ -23,6 +23,7 @@ from roadworthy.estimators.accepted import format_for
 from roadworthy.features.arrow import batch_from_arrow, schema_from_arrow
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.schema import InputSchema, Role
+from roadworthy.jobs.hiding import hide_questions
 from roadworthy.jobs.questions import Questions, load_questions
 from roadworthy.jobs.stores import Stores
 from roadworthy.model import Definition, Model, load_definition
@@ -94,7 +95,7 @@ def train(
     end = until or stores.clock.now()
     cut = end - holdout
     progress("join history as known", 0, 1)
-    questions = load_questions(stores.settings.tables, chosen, since, end)
+    questions = hide_questions(stores, chosen, load_questions(stores.settings.tables, chosen, since, end))
     progress("join history as known", 1, 1)
     learn = questions.before(micros(cut))
     later = questions.take(

@@ -112,7 +112,7 @@ def served_schema(
             if name != unit
             else Field(name, field.kind, False, "unit")
         )
-    return InputSchema(tuple(fields))
+    return InputSchema(tuple(fields), features.schema.sensitive)
 
 
 def _model(
