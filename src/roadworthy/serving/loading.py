@@ -14,6 +14,7 @@ from pathlib import Path
 from roadworthy.errors import CorruptArtifact
 from roadworthy.node import Prepared
 from roadworthy.scorer import Scorer
+from roadworthy.sensitive import read_key
 from roadworthy.serving.caching import Cache
 from roadworthy.serving.table import Loaded, key_of
 from roadworthy.traffic import Plan, Staged
@@ -25,10 +26,14 @@ logger = logging.getLogger("roadworthy.worker")
 
 
 class Versions:
-    """The versions this worker holds in memory; each gets a cache of its own from `make_cache`."""
+    """The versions this worker holds in memory.
 
-    def __init__(self, make_cache: Callable[[], Cache | None] = lambda: None) -> None:
-        self._make_cache = make_cache
+    make_cache   gives each a cache of its own
+    hash_key     file with the key for sensitive columns; read only for a version that has some
+    """
+
+    def __init__(self, make_cache: Callable[[], Cache | None], hash_key: Path) -> None:
+        self._make_cache, self._hash_key = make_cache, hash_key
         self.loaded: dict[Prepared, Loaded] = {}
         self.errors: dict[Prepared, str] = {}
         self._retry_at: dict[Prepared, float] = {}
@@ -48,7 +53,9 @@ class Versions:
 
     async def _load(self, key: Prepared, staged: Staged) -> None:
         try:
-            self.loaded[key] = await asyncio.to_thread(load_version, staged, self._make_cache())
+            self.loaded[key] = await asyncio.to_thread(
+                load_version, staged, self._make_cache(), self._hash_key
+            )
         except Exception as error:  # noqa: BLE001  # what an artifact runs may raise anything
             self._failed(key, error)
         else:
@@ -75,10 +82,11 @@ class Versions:
                 del known[key]
 
 
-def load_version(staged: Staged, cache: Cache | None = None) -> Loaded:
+def load_version(staged: Staged, cache: Cache | None, hash_key: Path) -> Loaded:
     """Load one version, verify its digest and replay its golden requests.
 
-    raises CorruptArtifact, Refused when a golden request goes another way here, and whatever the artifact's code raises
+    raises CorruptArtifact, Refused when a golden request goes another way here or the key for sensitive columns is
+           missing, and whatever the artifact's code raises
     """
     scorer = Scorer.load(Path(staged.directory), staged.digest)
     if scorer.model.model != staged.model:
@@ -87,4 +95,5 @@ def load_version(staged: Staged, cache: Cache | None = None) -> Loaded:
             "register it under its own name"
         )
     scorer.require_goldens()
-    return Loaded(key_of(staged), scorer, scorer.log_schema.digest, cache)
+    key = read_key(hash_key) if scorer.schema.sensitive else b""
+    return Loaded(key_of(staged), scorer, scorer.log_schema.digest, cache, key)

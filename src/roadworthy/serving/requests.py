@@ -17,6 +17,7 @@ from roadworthy.clock import micros
 from roadworthy.errors import Fault, SchemaError
 from roadworthy.features.batch import Batch
 from roadworthy.features.columns import EARLIEST, LATEST
+from roadworthy.features.hiding import hidden_places, hide_rows
 from roadworthy.features.schema import InputSchema, row_type
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.faults import fault_of, invalid, kind_of, malformed_json, shown
@@ -53,15 +54,17 @@ class RequestReader:
     route reads, so a client can start to send a new input before the version that needs it is promoted.
     """
 
-    def __init__(self, schemas: Mapping[int, InputSchema], max_rows: int) -> None:
-        self._max_rows = max_rows
+    def __init__(self, schemas: Mapping[int, InputSchema], max_rows: int, key: bytes = b"") -> None:
+        """A reader; `key` hashes the sensitive columns, and is needed where there are any."""
+        self._max_rows, self._key = max_rows, key
         self._schemas = dict(schemas)
-        self._row_types = {version: row_type(schema) for version, schema in schemas.items()}
+        self._row_types = {version: row_type(schema, hides=True) for version, schema in schemas.items()}
         self._known = {name for schema in schemas.values() for name in schema.names()}
         digests = {schema.digest for schema in schemas.values()}
         self._single = next(iter(schemas.values())) if len(digests) == 1 else None
         self._names = self._single.names() if self._single else ()
         fields = self._single.fields if self._single else ()
+        self._hidden = hidden_places(self._single) if self._single else ()
         self._times = [at for at, field in enumerate(fields) if field.kind == "timestamp"]
         row: Any = dict[str, Any] if self._single is None else next(iter(self._row_types.values()))
         self._decode = msgspec.json.Decoder(_body_type(row, self._single, max_rows)).decode
@@ -85,6 +88,8 @@ class RequestReader:
             raise Rejected(422, "empty_batch", f"$.{form} has no rows: send at least one")
         if self._times:
             _to_micros(rows, self._times, self._names, form)
+        if self._hidden:
+            rows = hide_rows(rows, self._hidden, self._key)
         return PredictRequest(rows, form, decoded.request_id)
 
     def _transposed(self, columns: Any) -> list[Row] | Rows:
@@ -120,8 +125,13 @@ class RequestReader:
         if self._single is not None:
             at = self._names.index(name)
             return [row[at] for row in request.rows]  # type: ignore[index]  # tuples then
-        field = next(filter(None, (schema.field(name) for schema in self._schemas.values())))
-        rows = self._checked(request.rows, InputSchema((field,)), request.form, None)  # type: ignore[arg-type]  # dicts then
+        field, sensitive = next(
+            (field, name in schema.sensitive)
+            for schema in self._schemas.values()
+            if (field := schema.field(name)) is not None
+        )
+        alone = InputSchema((field,), (name,) if sensitive else ())
+        rows = self._checked(request.rows, alone, request.form, None)  # type: ignore[arg-type]  # dicts then
         return [row[0] for row in rows]
 
     def _checked(
@@ -131,7 +141,9 @@ class RequestReader:
             batch = Batch.from_rows(rows, schema, path=f"$.{form}")
         except SchemaError as error:
             raise invalid(_relocated(error.faults, form, places)) from None
-        return [tuple(row.values()) for row in batch.rows(schema)]
+        checked = [tuple(row.values()) for row in batch.rows(schema)]
+        hidden = hidden_places(schema)
+        return hide_rows(checked, hidden, self._key) if hidden else checked
 
     def _faults(
         self, rows: Rows, schema: InputSchema, form: Form, indices: Sequence[int] | None

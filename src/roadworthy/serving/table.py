@@ -27,6 +27,7 @@ class Loaded:
     schema    digest of the schema under which its rows are logged
     unit_at   where the unit stands in a row
     cache     of its frequent predictions; None = every row is scored
+    hash_key  hashes its sensitive columns; b"" where it has none
     clamp     range in which an answer lies; every finite number where the version declares none
     """
 
@@ -34,6 +35,7 @@ class Loaded:
     scorer: Scorer
     schema: str
     cache: Cache | None = None
+    hash_key: bytes = field(default=b"", repr=False)
     unit_at: int = field(init=False)
     clamp: tuple[float, float] = field(init=False)
 
@@ -82,7 +84,8 @@ def build_table(plan: Plan, loaded: Mapping[Prepared, Loaded], max_rows: int) ->
                 versions[version] = found
         if versions and len(versions) == len(route.versions()):
             schemas = {version: one.scorer.schema for version, one in versions.items()}
-            models[name] = Served(name, route, versions, RequestReader(schemas, max_rows))
+            key = next((one.hash_key for one in versions.values() if one.hash_key), b"")
+            models[name] = Served(name, route, versions, RequestReader(schemas, max_rows, key))
     if missing:
         raise NotReady(
             f"plan {plan.number} is not adopted: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not loaded"

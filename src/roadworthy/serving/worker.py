@@ -26,6 +26,7 @@ from roadworthy.node import NodeDirectory, WorkerState
 from roadworthy.predictionlog.cases import CaseFiles
 from roadworthy.predictionlog.journal import Durability, Journal
 from roadworthy.predictionlog.unlogged import FullLogPolicy, Unlogged
+from roadworthy.sensitive import key_path
 from roadworthy.serving import telemetry
 from roadworthy.serving.access import Guard
 from roadworthy.serving.app import Application
@@ -95,7 +96,7 @@ class Worker:
         self._started_at = self._clock.micros()
         self.node = NodeDirectory(options.node_dir)
         self.node.create()
-        self._versions = Versions(self._new_cache)
+        self._versions = Versions(self._new_cache, key_path(options.node_dir.parent.parent))
         self._plan: Plan | None = None
         self._plan_stamp: tuple[int, int, int] | None = None
         self._plan_error = ""

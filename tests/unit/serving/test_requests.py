@@ -156,3 +156,14 @@ def test_a_field_that_no_version_of_the_route_reads_is_a_fault() -> None:
     with pytest.raises(Rejected) as caught:
         reader.rows(request, 1, [0])
     assert paths(caught.value) == ["$.instances[0].rian"]
+
+
+@pytest.mark.parametrize("schemas", [1, 2])
+def test_sensitive_texts_are_hashed_before_anybody_sees_them(schemas: int) -> None:
+    """In rows of one schema and of several, in single values too; the text itself is nowhere in what was read."""
+    hidden = InputSchema(SCHEMA.fields, ("carrier",))
+    reader = RequestReader({1: hidden, 2: WIDER} if schemas == 2 else {1: hidden}, 100, bytes(32))
+    request = reader.read(msgspec.json.encode({"instances": [{**ROW, "carrier": "4711"}]}))
+    (row,) = reader.rows(request, 1)
+    assert row[SCHEMA.names().index("carrier")] == "#847ca528a0b63f7d14e96298cd0f9fb2"
+    assert reader.values(request, "carrier") == ["#847ca528a0b63f7d14e96298cd0f9fb2"]
