@@ -17,7 +17,7 @@ import msgspec
 
 from roadworthy.clock import instant, uuid7
 from roadworthy.errors import CorruptArtifact, Fault
-from roadworthy.predictionlog.cases import Answered, Case, CaseFiles
+from roadworthy.predictionlog.cases import Answered, Case, CaseFiles, shown_answer, shown_case
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json, shown
 from roadworthy.serving.questions import Question
@@ -190,46 +190,6 @@ def _readable() -> Iterator[None]:
         logger.error("%s", error)
         sentence = "a case cannot be read; the worker's log names its file"
         raise Rejected(500, "damaged_case", sentence) from error
-
-
-def shown_case(case: Case) -> dict[str, Any]:
-    """A case as people read it: values by name, times as text.
-
-    >>> from roadworthy.predictionlog.record import LogField, LogSchema
-    >>> schema = LogSchema("delay", (LogField("wind", "number"), LogField("dest", "string", "context")))
-    >>> case = Case(id="i", namespace="d", model="delay", version=1, schema=schema, unit="f", event_time=0,
-    ...     inputs=(3.5, "SEA"), output=0.5, outputs=(0.0, 1.0), opened_at=0)
-    >>> shown_case(case)["inputs"], shown_case(case)["context"]
-    ({'wind': 3.5}, {'dest': 'SEA'})
-    """
-    values: dict[str, dict[str, Any]] = {"input": {}, "context": {}, "unit": {}}
-    for field, value in zip(case.schema.fields, case.inputs, strict=True):
-        is_time = field.kind == "timestamp" and value is not None
-        values[field.role][field.name] = instant(value).isoformat() if is_time else value
-    return {
-        "id": case.id,
-        "model": case.model,
-        "version": case.version,
-        "unit": case.unit,
-        "output": case.output,
-        "inputs": values["input"],
-        "context": values["context"],
-        "request_id": case.request_id,
-        "row": case.row,
-        "event_time": instant(case.event_time).isoformat(),
-        "opened_at": instant(case.opened_at).isoformat(),
-    }
-
-
-def shown_answer(answered: Answered) -> dict[str, Any]:
-    """What a person said, as people read it."""
-    return {
-        "id": answered.id,
-        "output": answered.output,
-        "by": answered.by,
-        "note": answered.note,
-        "answered_at": instant(answered.answered_at).isoformat(),
-    }
 
 
 def _said(body: bytes) -> Said:

@@ -15,10 +15,10 @@ import msgspec
 from roadworthy.clock import Clock, micros, parse_instant
 from roadworthy.errors import DefinitionError
 from roadworthy.node import NodeDirectory
-from roadworthy.predictionlog.cases import Answered
+from roadworthy.predictionlog.cases import Answered, shown_answer, shown_case
 from roadworthy.predictionlog.journal import Journal, JournalUnwritable
 from roadworthy.serving.batching import Lanes, Waiting
-from roadworthy.serving.cases import Desk, shown_answer, shown_case
+from roadworthy.serving.cases import Desk
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Answer, Call, Rejected
 from roadworthy.serving.foreign import FOREIGN_VERSION, ForeignReader
