@@ -82,25 +82,31 @@ class _Trees:
         where = len(self.nodes)
         self.nodes.append({})
         place = self._place[int(node["feature_idx"])]
-        missing_left = bool(node["missing_go_to_left"])
+        first, second = int(node["left"]), int(node["right"])
+        missing_first = bool(node["missing_go_to_left"])
+        mode, split = _AT_MOST, float(node["num_threshold"])
         if node["is_categorical"]:
-            self.sets += [
-                *self._members(tree.raw_left_cat_bitsets[node["bitset_idx"]], place, missing_left),
-                np.nan,
-            ]
-        mode = _MEMBER if node["is_categorical"] else _AT_MOST
-        split = 0.0 if node["is_categorical"] else float(node["num_threshold"])
-        left, right = self._grow(tree, int(node["left"])), self._grow(tree, int(node["right"]))
-        self.nodes[where] = _node(place, mode, split, missing_left, left, right)
+            mode, split = _MEMBER, 0.0
+            members, others = self._members(
+                tree.raw_left_cat_bitsets[node["bitset_idx"]], place, missing_first
+            )
+            # ONNX Runtime compares with one member after the other: ask for the smaller side
+            if len(others) < len(members):
+                members, first, second, missing_first = others, second, first, not missing_first
+            self.sets += [*members, np.nan]
+        self.nodes[where] = _node(
+            place, mode, split, missing_first, self._grow(tree, first), self._grow(tree, second)
+        )
         return {"leaf": 0, "next": where}
 
-    def _members(self, bits: Any, place: int, missing_left: bool) -> list[float]:
-        """Numbers of the vocabulary that go left; what training never saw goes where a missing value goes."""
+    def _members(self, bits: Any, place: int, missing_left: bool) -> tuple[list[float], list[float]]:
+        """Numbers of the vocabulary that go left and right; what training never saw goes where a missing value goes."""
         codes = self._codes[place]
+        every = set(range(self._columns[place].size))
         left = {code for number, code in enumerate(codes) if int(bits[number // 32]) >> (number % 32) & 1}
         if missing_left:
-            left |= set(range(self._columns[place].size)) - set(codes)
-        return [float(code) for code in sorted(left)]
+            left |= every - set(codes)
+        return [float(code) for code in sorted(left)], [float(code) for code in sorted(every - left)]
 
     def attributes(self) -> dict[str, Any]:
         """What the operator TreeEnsemble is given."""
