@@ -242,8 +242,6 @@ class Contest:
     def _count(self, seen: Seen, tally: Tally) -> None:
         tally.answered += seen.statuses.get("200", 0)
         tally.cut += seen.statuses.get("unanswered", 0) + seen.statuses.get("broken", 0)
-        # one that came too late to be told of may have been scored and logged by then
-        tally.cut += seen.statuses.get("504", 0)
 
 
 def _running(server: Server) -> ServerProcess:

@@ -42,29 +42,31 @@ class LogCheck(msgspec.Struct, frozen=True, kw_only=True):
     answered   200s that clients saw
     cut        requests that were under way when a client stopped looking
     counted    200s that the server counted
-    rows       predictions in the log; distinct: their ids
+    rows       answered predictions in the log
+    failed     predictions in the log that came to nothing, such as those whose client waited no longer
+    distinct   ids of all of them
     """
 
     answered: int
     cut: int
     counted: int
     rows: int
+    failed: int
     distinct: int
 
     @property
     def right(self) -> bool:
         """Nothing answered is missing, nothing stands twice, nothing is there that was not asked."""
-        return (
-            self.counted <= self.rows == self.distinct
-            and self.answered <= self.rows <= self.answered + self.cut
-        )
+        once = self.distinct == self.rows + self.failed
+        return once and self.counted <= self.rows and self.answered <= self.rows <= self.answered + self.cut
 
     @property
     def sentence(self) -> str:
         """For people."""
         return (
             f"{self.answered:,} answers seen by clients (and at most {self.cut:,} cut off when a client stopped), "
-            f"{self.counted:,} counted by the server, {self.rows:,} rows in the log with {self.distinct:,} ids"
+            f"{self.counted:,} counted by the server, {self.rows:,} answered and {self.failed:,} failed rows in the "
+            f"log with {self.distinct:,} ids"
         )
 
 
@@ -75,9 +77,11 @@ class Tally:
     answered: int
     cut: int = 0
 
-    def against(self, counted: int, rows: int, distinct: int) -> LogCheck:
+    def against(self, counted: int, rows: int, failed: int, distinct: int) -> LogCheck:
         """Hold the log to it."""
-        return LogCheck(answered=self.answered, cut=self.cut, counted=counted, rows=rows, distinct=distinct)
+        return LogCheck(
+            answered=self.answered, cut=self.cut, counted=counted, rows=rows, failed=failed, distinct=distinct
+        )
 
 
 @dataclass

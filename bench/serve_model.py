@@ -59,15 +59,14 @@ class Reference:
         """Of the workspace."""
         return self.workspace.stores.settings
 
-    def logged(self) -> tuple[int, int]:
-        """Predictions in the log, and how many distinct ids they have."""
+    def logged(self) -> tuple[int, int, int]:
+        """The log: predictions that were answered, those that failed (their client was told 504), and distinct ids."""
         files = list((self.settings.log / "predictions").rglob("*.parquet"))
         if not files:
-            return 0, 0
-        ids = (
-            ds.dataset([str(file) for file in files], format="parquet").to_table(columns=["id"]).column("id")
-        )
-        return len(ids), pc.count_distinct(ids).as_py()
+            return 0, 0, 0
+        table = ds.dataset([str(file) for file in files], format="parquet").to_table(columns=["id", "status"])
+        answered = pc.sum(pc.equal(table.column("status"), "ok")).as_py()
+        return answered, len(table) - answered, pc.count_distinct(table.column("id")).as_py()
 
     def forget(self) -> None:
         """Remove what was logged: every run starts with an empty log."""
