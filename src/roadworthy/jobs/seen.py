@@ -67,13 +67,13 @@ class SeenAnswers:
         start = micros(since)
         window = self._windows.get(model)
         if window is None or window.number != number or start < window.start:
-            window = self._read(model, number, start)
+            window = self._read(model, number, start, micros(now))
         window.start = start
         for counts in window.versions.values():
             counts.forget(start, micros(now))
         found = {version: counts.answers() for version, counts in window.versions.items()}
         if None in found.values():
-            window = self._read(model, number, start)
+            window = self._read(model, number, start, micros(now))
             found = {version: counts.answers() for version, counts in window.versions.items()}
         return {version: answers for version, answers in found.items() if answers is not None}
 
@@ -100,7 +100,7 @@ class SeenAnswers:
             ):
                 window.versions.setdefault(record.version, Counts()).add(_answer(record))
 
-    def _read(self, model: str, number: int, start: int) -> _Window:
+    def _read(self, model: str, number: int, start: int, now: int) -> _Window:
         """Count a whole window. What is appended meanwhile comes again with the tail, and is then known already."""
         table = self._stores.log().predictions(
             model, namespace=self._stores.settings.namespace, roles=ANSWERING, start=instant(start),
@@ -112,7 +112,7 @@ class SeenAnswers:
             if version not in window.versions:
                 of_version = pc.equal(table.column("version"), version)
                 window.versions[version] = Counts(_pivot(table.filter(of_version)))
-            window.versions[version].add(answer)
+            window.versions[version].start_with(answer, now)
         return window
 
 

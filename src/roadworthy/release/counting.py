@@ -76,6 +76,12 @@ class Counts:
         self._recent[answer.event_time // STRETCH][answer.key] = answer
         self._count(answer, 1)
 
+    def start_with(self, answer: Answer, now: int) -> None:
+        """Count an answer that is known to be the one of its request; remembered if that was shortly before `now`."""
+        if answer.event_time // STRETCH >= now // STRETCH - REMEMBERED:
+            self._recent[answer.event_time // STRETCH][answer.key] = answer
+        self._count(answer, 1)
+
     def forget(self, start: int, now: int) -> None:
         """Leave out what was before `start`, and repeats of requests from long before `now` (microseconds)."""
         for number in [number for number in self._stretches if number < start // STRETCH]:

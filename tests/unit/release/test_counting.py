@@ -49,7 +49,7 @@ def test_counts_of_a_sliding_window_are_those_of_its_answers(seed: int) -> None:
             finite = outputs[np.isfinite(outputs)]
             counts, anew = Counts(float(np.quantile(finite, 0.75, method="lower"))), anew + 1
             for one in kept:
-                counts.add(one)
+                counts.start_with(one, stretch * STRETCH)
             answers = counted(counts)
         assert (answers.given, answers.finite, answers.errors) == (
             expected.given,
