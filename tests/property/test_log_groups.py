@@ -11,6 +11,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roadworthy.predictionlog.columns import prediction_table
+from roadworthy.predictionlog.grouped import group_table
 from roadworthy.predictionlog.journal import Journal, JournalContents, journals_in, read_journal
 from roadworthy.predictionlog.record import Group, LogField, LogSchema, Prediction
 from roadworthy.predictionlog.tail import tail
@@ -18,7 +20,7 @@ from roadworthy.predictionlog.tail import tail
 SCHEMA = LogSchema("delay", (LogField("note", "string"), LogField("last", "strings")), ("wind", "rain"))
 
 texts = st.text(max_size=12)
-times = st.integers(-(2**62), 2**62)
+times = st.integers(-(2**55), 2**55)
 rows = st.tuples(st.none() | texts | st.floats() | st.booleans() | times, st.lists(texts, max_size=2))
 
 
@@ -95,6 +97,23 @@ def test_appended_groups_read_as_their_predictions_appended_one_by_one(batches: 
         assert texts_of(
             [record for batch in batches for group in batch for record in group.predictions()]
         ) == (texts_of(found.predictions))
+
+
+@given(st.lists(groups(), min_size=1, max_size=4))
+def test_groups_roll_into_the_table_that_their_predictions_give(written: list[Group]) -> None:
+    """Column by column, misfits included; only faster."""
+    first = 0
+    for group in written:
+        group.journal_seq = first
+        first += len(group.ids)
+    table, misfits = group_table(SCHEMA, "j", written)
+    records = [record for group in written for record in group.predictions()]
+    other, others = prediction_table(SCHEMA, "j", records)
+    assert misfits == others
+    assert table.column_names == other.column_names
+    for name in table.column_names:
+        assert table.column(name).type == other.column(name).type, name
+        assert repr(table.column(name).to_pylist()) == repr(other.column(name).to_pylist()), name
 
 
 @given(st.lists(groups(), min_size=1, max_size=4), st.data())

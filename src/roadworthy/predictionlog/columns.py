@@ -27,7 +27,7 @@ from roadworthy.predictionlog.record import (
 
 TIME: Final = pa.timestamp("us", tz="UTC")
 
-_PREDICTION: Final[dict[str, pa.DataType]] = {
+PREDICTION: Final[dict[str, pa.DataType]] = {
     "id": pa.string(),
     "request_id": pa.string(),
     "row": pa.int32(),
@@ -53,7 +53,7 @@ _PREDICTION: Final[dict[str, pa.DataType]] = {
     "journal_seq": pa.int64(),
 }
 
-_OUTPUTS: Final[dict[str, pa.DataType]] = {
+OUTPUTS: Final[dict[str, pa.DataType]] = {
     "output": pa.float64(),
     "output_vector": pa.list_(pa.float64()),
     "output_heads": pa.map_(pa.string(), pa.float64()),
@@ -107,7 +107,7 @@ def column_name(field: LogField) -> str | None:
 
 def prediction_schema(schema: LogSchema | None) -> pa.Schema:
     """The Arrow schema of files with predictions of that log schema; of what all have in common for None."""
-    fields = [*_PREDICTION.items(), *_OUTPUTS.items(), ("journal", pa.string())]
+    fields = [*PREDICTION.items(), *OUTPUTS.items(), ("journal", pa.string())]
     if schema is not None:
         named = [(column_name(field), field) for field in schema.fields]
         fields += [(name, _TYPES[field.kind]) for name, field in named if name is not None]
@@ -123,9 +123,9 @@ def prediction_table(schema: LogSchema, journal: str, records: Sequence[Predicti
 
     Columns of cleaned values are left out when no record has any; they are sampled and often switched off.
     """
-    arrays = {name: _column(name, kind, records) for name, kind in _PREDICTION.items()}
+    arrays = {name: _column(name, kind, records) for name, kind in PREDICTION.items()}
     outputs = [_spread(record.output) for record in records]
-    for place, (name, kind) in enumerate(_OUTPUTS.items()):
+    for place, (name, kind) in enumerate(OUTPUTS.items()):
         arrays[name] = pa.array([output[place] for output in outputs], type=kind)
     arrays["journal"] = pa.repeat(pa.scalar(journal), len(records))
     misfits = 0
@@ -134,14 +134,14 @@ def prediction_table(schema: LogSchema, journal: str, records: Sequence[Predicti
     ):
         column = column_name(field)
         if column is not None:
-            arrays[column], missed = _fitted(field.kind, values)
+            arrays[column], missed = fitted(field.kind, values)
             misfits += missed
-    arrays.update(_encoded(schema, records))
+    arrays.update(_encoded(schema, [record.encoded for record in records]))
     if any(record.cleaned is not None for record in records):
         cleaned = _transposed(schema, [record.cleaned or () for record in records])
         for field, values in zip(schema.fields, cleaned, strict=True):
             if field.role == "input":
-                arrays[f"clean_{field.name}"], missed = _fitted(field.kind, values)
+                arrays[f"clean_{field.name}"], missed = fitted(field.kind, values)
                 misfits += missed
     return pa.table(arrays), misfits
 
@@ -180,7 +180,7 @@ def prediction_records(
                 encoded=encoded[number].tobytes() if has_encoded[number] else b"",
                 output=_gathered(row),
                 cleaned=cleaned,
-                **{name: _tuple(row[name]) for name in _PREDICTION},
+                **{name: _tuple(row[name]) for name in PREDICTION},
             )
         )
     return found
@@ -224,7 +224,7 @@ def _transposed(schema: LogSchema, rows: Sequence[tuple[Any, ...]]) -> list[tupl
     return list(zip(*(row or unread for row in rows), strict=True))
 
 
-def _fitted(kind: Kind, values: Sequence[Any]) -> tuple[pa.Array, int]:
+def fitted(kind: Kind, values: Sequence[Any]) -> tuple[pa.Array, int]:
     """Values as their kind; a single one that does not fit must not keep a journal from being rolled for ever."""
     try:
         return pa.array(values, type=_TYPES[kind]), 0
@@ -251,14 +251,14 @@ def _time(value: Any) -> int:
     return int(np.int64(int(value)))
 
 
-def _encoded(schema: LogSchema, records: Sequence[Prediction]) -> dict[str, pa.Array]:
+def _encoded(schema: LogSchema, rows: Sequence[bytes]) -> dict[str, pa.Array]:
     width = len(schema.encoded)
     if not width:
         return {}
-    absent = np.array([not record.encoded for record in records])
+    absent = np.array([not row for row in rows])
     unread = np.full(width, np.nan, dtype="<f8").tobytes()
-    matrix = np.frombuffer(b"".join(record.encoded or unread for record in records), dtype="<f8")
-    columns = np.ascontiguousarray(matrix.reshape(len(records), width).T)
+    matrix = np.frombuffer(b"".join(row or unread for row in rows), dtype="<f8")
+    columns = np.ascontiguousarray(matrix.reshape(len(rows), width).T)
     mask = absent if absent.any() else None
     return {
         f"enc_{name}": pa.array(column, mask=mask)

@@ -29,7 +29,8 @@ class JournalContents:
 
     header        None when the file ends within its first frame
     schemas       digest → schema
-    predictions   in the order of appending
+    predictions   in the order of appending; without those of `groups`
+    groups        as they were written, where they were asked for; else they are among the predictions
     outcomes      in the order of appending
     next_seq      `journal_seq` after the last record; with `header.first_seq` it says how many there must be
     end           offset after the last whole frame
@@ -40,6 +41,7 @@ class JournalContents:
     header: Header | None
     schemas: dict[str, LogSchema] = field(default_factory=dict)
     predictions: list[Prediction] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     next_seq: int = 0
     end: int = 0
@@ -47,9 +49,10 @@ class JournalContents:
     sealed: bool = False
 
 
-def read_journal(path: Path, offset: int = 0) -> JournalContents:
+def read_journal(path: Path, offset: int = 0, *, expand: bool = True) -> JournalContents:
     """Everything in the journal at `path`, open or sealed, or what follows `offset`, the end of an earlier read.
 
+    expand  groups into predictions, in their order among the others
     raises  CorruptArtifact naming the offset, when the file is damaged anywhere but at its torn tail
             Refused when a newer Roadworthy wrote it
             FileNotFoundError when it is gone (rolled); an `.open` that was sealed meanwhile is found
@@ -59,6 +62,7 @@ def read_journal(path: Path, offset: int = 0) -> JournalContents:
     header: Header | None = None
     schemas: dict[str, LogSchema] = {}
     predictions: list[Prediction] = []
+    groups: list[Group] = []
     outcomes: list[Outcome] = []
     next_seq, sealed = 0, False
     at = 0
@@ -71,8 +75,12 @@ def read_journal(path: Path, offset: int = 0) -> JournalContents:
                 predictions.append(_decode_prediction(payload))
                 next_seq = predictions[-1].journal_seq + 1
             elif kind == frames.GROUP:
-                predictions.extend(_decode_group(payload).predictions())
-                next_seq = predictions[-1].journal_seq + 1
+                group = _decode_group(payload)
+                if expand:
+                    predictions.extend(group.predictions())
+                else:
+                    groups.append(group)
+                next_seq = group.journal_seq + len(group.ids)
             elif kind == frames.OUTCOME:
                 outcomes.append(_decode_outcome(payload))
                 next_seq = outcomes[-1].journal_seq + 1
@@ -88,7 +96,7 @@ def read_journal(path: Path, offset: int = 0) -> JournalContents:
             f"{error}. Read it with the Roadworthy that wrote it"
         ) from error
     return JournalContents(
-        header, schemas, predictions, outcomes, next_seq, offset + found.end, found.torn, sealed
+        header, schemas, predictions, groups, outcomes, next_seq, offset + found.end, found.torn, sealed
     )
 
 

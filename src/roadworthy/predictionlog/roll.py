@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from roadworthy.errors import Conflict, CorruptArtifact, NotReady, Refused
 from roadworthy.predictionlog.columns import outcome_table, prediction_table
+from roadworthy.predictionlog.grouped import group_table
 from roadworthy.predictionlog.journal import JournalContents, adopt, read_journal
 from roadworthy.predictionlog.partitions import (
     FOLDED,
@@ -32,7 +33,7 @@ from roadworthy.predictionlog.partitions import (
 )
 from roadworthy.predictionlog.pending import Forgetting, pending
 from roadworthy.predictionlog.publishing import publish, publish_json
-from roadworthy.predictionlog.record import FORMAT, LogSchema, Outcome, Prediction
+from roadworthy.predictionlog.record import FORMAT, Group, LogSchema, Outcome, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,14 @@ def missing_numbers(contents: JournalContents) -> tuple[tuple[int, int], ...]:
     """[first, last] of every stretch of `journal_seq` that a journal should hold and does not."""
     if contents.header is None:
         return ()
-    numbers = [record.journal_seq for record in contents.predictions]
-    numbers += [record.journal_seq for record in contents.outcomes]
+    spans = [(record.journal_seq, record.journal_seq + 1) for record in contents.predictions]
+    spans += [(record.journal_seq, record.journal_seq + 1) for record in contents.outcomes]
+    spans += [(group.journal_seq, group.journal_seq + len(group.ids)) for group in contents.groups]
     expected, missing = contents.header.first_seq, []
-    for number in (*sorted(numbers), contents.next_seq):
+    for number, after in (*sorted(spans), (contents.next_seq, contents.next_seq)):
         if number > expected:
             missing.append((expected, number - 1))
-        expected = max(expected, number + 1)
+        expected = max(expected, after)
     return tuple(missing)
 
 
@@ -97,7 +99,7 @@ def _roll_one(path: Path, log: Path) -> Manifest | None:
         path = adopt(path)
         size = path.stat().st_size
         if done is None:
-            done = _publish(read_journal(path), name, size, log)
+            done = _publish(read_journal(path, expand=False), name, size, log)
         elif done.bytes not in (size, FOLDED):
             raise Conflict(
                 f"journal {path} has {size} bytes, but one of that name with {done.bytes} bytes was rolled into {log}: "
@@ -128,7 +130,7 @@ def _publish(contents: JournalContents, journal: str, size: int, log: Path) -> M
         missing=missing,
         torn=contents.torn,
         sealed=contents.sealed,
-        predictions=len(contents.predictions),
+        predictions=len(contents.predictions) + sum(len(group.ids) for group in contents.groups),
         outcomes=len(contents.outcomes),
         misfits=misfits,
         files=tuple(files),
@@ -139,23 +141,36 @@ def _publish(contents: JournalContents, journal: str, size: int, log: Path) -> M
 
 def _without(contents: JournalContents, leaving: Sequence[Forgetting]) -> JournalContents:
     """What is being forgotten is not rolled."""
+    predictions = [*contents.predictions, *(row for group in contents.groups for row in group.predictions())]
     return replace(
         contents,
-        predictions=[row for row in contents.predictions if not any(each.covers(row) for each in leaving)],
+        predictions=[row for row in predictions if not any(each.covers(row) for each in leaving)],
+        groups=[],
         outcomes=[row for row in contents.outcomes if not any(each.covers(row) for each in leaving)],
     )
 
 
 def _write_predictions(contents: JournalContents, journal: str, log: Path) -> tuple[list[RolledFile], int]:
-    groups: dict[tuple[str, str, str, str], list[Prediction]] = defaultdict(list)
+    singles: dict[tuple[str, str, str, str], list[Prediction]] = defaultdict(list)
+    together: dict[tuple[str, str, str, str], list[Group]] = defaultdict(list)
     for record in contents.predictions:
-        groups[record.namespace, record.model, record.schema, day_of(record.event_time)].append(record)
+        singles[record.namespace, record.model, record.schema, day_of(record.event_time)].append(record)
+    for group in contents.groups:
+        day = day_of(min(group.event_times))
+        if day == day_of(max(group.event_times)):
+            together[group.namespace, group.model, group.schema, day].append(group)
+            continue
+        for record in group.predictions():
+            singles[record.namespace, record.model, record.schema, day_of(record.event_time)].append(record)
     files, misfits = [], 0
-    for (namespace, model, digest, day), records in sorted(groups.items()):
-        table, missed = prediction_table(contents.schemas[digest], journal, records)
+    for key in sorted({*singles, *together}):
+        namespace, model, digest, day = key
+        made = [group_table(contents.schemas[digest], journal, together[key])] if key in together else []
+        made += [prediction_table(contents.schemas[digest], journal, singles[key])] if key in singles else []
+        table = pa.concat_tables([table for table, _ in made], promote_options="default")
         below = f"schema={digest}/date={day}"
         files.append(_write(table, "predictions", namespace, model, below, journal, log))
-        misfits += missed
+        misfits += sum(missed for _, missed in made)
     return files, misfits
 
 
