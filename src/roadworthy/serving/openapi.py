@@ -153,6 +153,29 @@ def _json(schema: Document) -> Document:
     return {"application/json": {"schema": schema}}
 
 
+def _case_paths() -> Document:
+    """The addresses of the queue for people."""
+    text: Document = {"type": "string"}
+    limit: Document = {"type": "integer", "minimum": 1, "maximum": 1_000}
+    query = [
+        {"name": name, "in": "query", "schema": schema}
+        for name, schema in (("model", text), ("limit", limit))
+    ]
+    named = {"name": "id", "in": "path", "required": True, "schema": text, "description": "of the prediction"}
+    waiting = _operation("Predictions that wait for a person, oldest first", "cases", "read", answer="Cases")
+    answer = _operation(
+        "Say what a person decided", "answer_case", "operate", body=ref("CaseAnswer"), answer="Case"
+    )
+    return {
+        "/v1/cases": {"get": {**waiting, "parameters": query}},
+        "/v1/cases/{id}": {
+            "parameters": [named],
+            "get": _operation("A case, and its answer if it has one", "case", "read", answer="Case"),
+            "post": answer,
+        },
+    }
+
+
 def _fixed_paths() -> Document:
     """The addresses that are there whatever is served."""
     outcomes = closed({"outcomes": listed(ref("Outcome"))}, "outcomes")
@@ -175,6 +198,7 @@ def _fixed_paths() -> Document:
             )
         },
         "/v1/log": {"post": _operation(elsewhere, "log", "predict", body=log, answer="Accepted")},
+        **_case_paths(),
         "/v2": {"get": server},
         "/v2/health/live": {"get": _operation("Whether the process answers", "live", None, answer="Live")},
         "/v2/health/ready": {"get": ready},

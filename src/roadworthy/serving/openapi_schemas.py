@@ -172,6 +172,19 @@ _INFER: Document = {
 _DESCRIBED = answered({"name": _STRING, "datatype": _DATATYPE, "shape": listed(_INTEGER)})
 
 #: Name → schema.
+_CASE: Document = answered(
+    {
+        **dict.fromkeys(("id", "model", "unit", "request_id", "node"), _STRING),
+        **dict.fromkeys(("version", "row"), _INTEGER),
+        **{key: {"type": "string", "format": "date-time"} for key in ("event_time", "opened_at")},
+        "output": {"type": "number"},
+        "inputs": {"type": "object"},
+        "context": {"type": "object"},
+        "answer": {"type": "object", "description": "what a person said; absent while the case waits"},
+    },
+    "answer",
+)
+
 SCHEMAS: Final[Document] = {
     "Error": answered(
         {
@@ -189,6 +202,17 @@ SCHEMAS: Final[Document] = {
     "ForeignPrediction": _FOREIGN,
     "ForeignSchema": _FOREIGN_SCHEMA,
     "Accepted": answered({"accepted": _INTEGER}),
+    "Case": _CASE,
+    "Cases": answered({"cases": listed(ref("Case")), "open": _INTEGER}),
+    "CaseAnswer": closed(
+        {
+            "output": {"anyOf": [{"type": "number"}, {"type": "boolean"}]},
+            "by": {"type": "string", "minLength": 1, "maxLength": 128},
+            "note": {"type": "string", "maxLength": 2_000},
+        },
+        "output",
+        "by",
+    ),
     "Live": answered({"live": {"type": "boolean"}}),
     "Ready": answered(
         {
@@ -210,6 +234,7 @@ SCHEMAS: Final[Document] = {
                         "digest": _STRING,
                         "schema": _STRING,
                         "fields": listed({"type": "object"}),
+                        "serving": {"type": "object", "description": "deadline, fallbacks and bands"},
                     }
                 )
             ),

@@ -12,6 +12,9 @@ import msgspec
 import pytest
 
 from roadworthy.features.schema import Field, InputSchema
+from roadworthy.predictionlog.cases import Answered, Case, shown_answer, shown_case
+from roadworthy.predictionlog.record import LogField, LogSchema
+from roadworthy.serving.cases import Said as CaseAnswer
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.foreign import ForeignReader
 from roadworthy.serving.foreign_requests import Sent as SentPrediction
@@ -52,7 +55,7 @@ def test_every_reference_leads_somewhere_and_every_operation_has_its_own_name(do
         if method != "parameters"
     ]
     identifiers = [operation["operationId"] for operation in operations]
-    assert len(identifiers) == len(set(identifiers)) == 15
+    assert len(identifiers) == len(set(identifiers)) == 18
     for operation in operations:
         assert operation["responses"].keys() >= {"200", "default"}
         assert operation["responses"]["200"]["content"]
@@ -171,3 +174,42 @@ def test_refusals_are_as_the_document_says(document: Any) -> None:
     rejected = Rejected(422, "invalid_request", "no")
     assert valid(document, "Error", msgspec.json.decode(rejected.answer().body))
     assert valid(document, "InferError", msgspec.json.decode(refused(rejected).body))
+
+
+@pytest.mark.parametrize(
+    ("sent", "fits"),
+    [
+        ({"output": 0.5, "by": "ann"}, True),
+        ({"output": True, "by": "ann", "note": "why"}, True),
+        ({"output": 1}, False),
+        ({"output": "1", "by": "ann"}, False),
+        ({"output": 1, "by": ""}, False),
+        ({"output": 1, "by": "a" * 129}, False),
+        ({"output": 1, "by": "ann", "note": "n" * 2_001}, False),
+        ({"output": 1, "by": "ann", "because": "x"}, False),
+        ({"output": None, "by": "ann"}, False),
+    ],
+)
+def test_an_answer_to_a_case_is_described_as_it_is_read(document: Any, sent: Any, fits: bool) -> None:
+    """What the document allows is taken, what it does not is refused."""
+    try:
+        msgspec.convert(sent, CaseAnswer)
+        taken = True
+    except msgspec.ValidationError:
+        taken = False
+    assert (taken, valid(document, "CaseAnswer", sent)) == (fits, fits)
+
+
+def test_a_case_is_described_as_it_is_shown(document: Any) -> None:
+    """Waiting, answered, and in a list."""
+    schema = LogSchema("delay", (LogField("wind", "number"), LogField("at", "timestamp", "context")))
+    case = Case(
+        id="i", namespace="d", model="delay", version=1, schema=schema, unit="f", event_time=0, inputs=(1.0, 5),
+        output=0.5, outputs=(0.0, 1.0), opened_at=0,
+    )  # fmt: skip
+    answered = Answered(case=case, id="p", output=1.0, by="ann", note="", event_time=1, answered_at=1)
+    shown = shown_case(case)
+    assert valid(document, "Case", shown)
+    assert valid(document, "Case", {**shown, "answer": shown_answer(answered)})
+    assert valid(document, "Cases", {"cases": [shown], "open": 1})
+    assert shown["context"] == {"at": "1970-01-01T00:00:00.000005+00:00"}
