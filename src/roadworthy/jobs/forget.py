@@ -1,4 +1,4 @@
-"""Forgets one unit, everywhere: log, journals, ingested tables, refused batches and frozen evidence.
+"""Forgets one unit, everywhere: log, journals, cases, ingested tables, refused batches and frozen evidence.
 
 Not here: how the log does it (predictionlog.forget). A version that learned from the rows is not changed: it is named,
 so that a person retires it. What stays is a keyed hash, so that the same question can be answered again.
@@ -23,6 +23,8 @@ from roadworthy.data.tables import forget_rows, table_names, table_schema
 from roadworthy.errors import DefinitionError
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import holdout_path, manifest_path
+from roadworthy.node import NodeDirectory
+from roadworthy.predictionlog.cases import CaseFiles
 from roadworthy.predictionlog.forget import Forgetting, begin, finish, forget_rolled, unrolled
 from roadworthy.predictionlog.frames import SEALED
 from roadworthy.predictionlog.journal import journals_in, orphans
@@ -106,6 +108,10 @@ def forget(
     token = hashed_text(f"{namespace}\x1f{model or ''}\x1f{unit}", key)[1:]
     start = Forgetting(token=token, units=(unit, name), namespace=namespace, model=model or "", at=at)
     rows: Counter[str] = Counter()
+    for journals in stores.journals():
+        rows["cases"] += CaseFiles(NodeDirectory(journals.parent).cases).forget(
+            namespace, model, (unit, name)
+        )
     still_open = _forget_log(stores, start, rows, wait_seconds)
     _forget_tables(stores, versions, (unit, name), rows)
     learned = _forget_evidence(stores, versions, unit, name, rows)

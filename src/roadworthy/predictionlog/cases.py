@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -238,6 +238,23 @@ class CaseFiles:
         answers = sorted(self._names("answered", case.model))
         for _, path in answers[: max(0, len(answers) - self._max_answered)]:
             path.unlink(missing_ok=True)
+
+    def forget(self, namespace: str, model: str | None, units: Collection[str]) -> int:
+        """Remove cases and answers about these units, of one model or all; returns how many."""
+        found: list[tuple[Path, Case]] = []
+        for kind in ("open", "answered"):
+            for _, path in self._names(kind, model):
+                if (content := _read(path)) is not None:
+                    case = (
+                        _decoded(path, content, Case)
+                        if kind == "open"
+                        else _decoded(path, content, Answered).case
+                    )
+                    found.append((path, case))
+        gone = [path for path, case in found if case.unit in units and case.namespace == namespace]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return len(gone)
 
     def unfinished(self, before: int) -> list[Answered]:
         """Cases answered before this instant (microseconds) that still wait: the answer may not be in the log."""

@@ -176,3 +176,19 @@ def test_a_worker_that_is_killed_leaves_whole_cases(tmp_path: Path) -> None:
     waiting = files.waiting()
     assert len(waiting) == files.count() >= 50
     assert waiting == [case(1, id=case(number).id) for number in range(1, len(waiting) + 1)]
+
+
+def test_a_unit_is_forgotten_with_its_answers(tmp_path: Path) -> None:
+    """Waiting or answered; nobody else's, and no other model's when one is named."""
+    files = CaseFiles(tmp_path)
+    for number, unit in enumerate(("UA1", "UA2", "UA1")):
+        files.open(case(number, unit=unit))
+    files.open(case(3, "cancelled"))
+    files.answer(answer(case(0)))
+    files.close(case(0))
+    assert files.forget("other", "delay", ("UA1",)) == 0
+    assert files.forget("default", "delay", ("UA1", "#hash")) == 2
+    assert [one.unit for one in files.waiting("delay")] == ["UA2"]
+    assert files.find(case(0).id) is None
+    assert files.forget("default", None, ("UA1",)) == 1
+    assert [one.unit for one in files.waiting()] == ["UA2"]
