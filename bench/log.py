@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import msgspec
 
 from bench.results import ROOT, Aim, publish
 from roadworthy.clock import uuid7
+from roadworthy.predictionlog.compact import compact
 from roadworthy.predictionlog.journal import Durability, Journal, read_journal
 from roadworthy.predictionlog.read import PredictionLog
 from roadworthy.predictionlog.record import Group, LogField, LogSchema, Number
@@ -180,13 +182,17 @@ def stored(directory: Path) -> dict[str, float]:
     refused = roll(sealed, log).refused
     rolling = time.perf_counter() - started
     assert not refused
+    files = len(list(log.rglob("*.parquet")))
+    started = time.perf_counter()
+    done = compact(log, datetime.now(UTC) + timedelta(hours=1), grace=timedelta(0))
+    merging = time.perf_counter() - started
     questions = PredictionLog(log)
     some = timed(lambda: questions.predictions(SCHEMA.model, columns=["output", "in_number_0", "version"]))
     whole = timed(lambda: questions.predictions(SCHEMA.model))
     with duckdb.connect(config={"threads": 1}) as engine:
-        files = engine.read_parquet(f"{log}/predictions/**/*.parquet")
+        found = engine.read_parquet(f"{log}/predictions/**/*.parquet")
         scan = timed(
-            lambda: files.aggregate(
+            lambda: found.aggregate(
                 "version, count(*), avg(output), stddev(in_number_0)", "version"
             ).fetchall()
         )
@@ -196,6 +202,9 @@ def stored(directory: Path) -> dict[str, float]:
         "parquet_bytes": size_of(log) / ROWS,
         "journal_read_rows_per_second": ROWS / reading,
         "roll_rows_per_second": ROWS / rolling,
+        "merge_rows_per_second": done.rows / merging,
+        "files_before_merging": files,
+        "files_after_merging": files - done.files + done.merged,
         "read_three_columns_rows_per_second": ROWS / some,
         "read_all_columns_rows_per_second": ROWS / whole,
         "scan_rows_per_second": ROWS / scan,

@@ -28,7 +28,7 @@ AT_ONCE = timedelta(0)
 
 def later() -> datetime:
     """After everything that was written until now, by the clock of files."""
-    return datetime.now(UTC) + timedelta(seconds=1)
+    return datetime.now(UTC) + timedelta(hours=1)
 
 
 def rolled(home: Path, seconds: int, rows: int = 3) -> PredictionLog:
@@ -199,7 +199,7 @@ from pathlib import Path
 from roadworthy.predictionlog.compact import compact
 
 while True:
-    compact(Path(sys.argv[1]), datetime.now(UTC) + timedelta(seconds=1), grace=timedelta(0))
+    compact(Path(sys.argv[1]), datetime.now(UTC) + timedelta(hours=1), grace=timedelta(0))
     sys.stdout.write("x"); sys.stdout.flush()
 """
 
