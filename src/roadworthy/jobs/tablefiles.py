@@ -123,7 +123,9 @@ def _csv(file: Path, schema: InputSchema, rows: int) -> Iterator[Piece]:
 
 def _header(file: Path) -> list[str]:
     lenient = pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda row: "skip")
-    with pyarrow.csv.open_csv(file, parse_options=lenient) as opened:
+    # Without threads: one that still reads ahead when the process ends in an error takes it down with SIGABRT.
+    alone = pyarrow.csv.ReadOptions(use_threads=False)
+    with pyarrow.csv.open_csv(file, read_options=alone, parse_options=lenient) as opened:
         names: list[str] = opened.schema.names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
