@@ -19,6 +19,7 @@ from brittle import brittle
 from processes import Server, Starter, Version, Workspace, logged, plan_of, wait_until
 from roadworthy.automation import Band, ServingRules
 from roadworthy.node import NodeDirectory
+from roadworthy.predictionlog.read import PredictionLog
 from roadworthy.predictionlog.record import Number
 from roadworthy.tokens import Token, TokenScope
 from roadworthy.traffic import Route
@@ -170,3 +171,11 @@ def test_the_command_line_lists_what_waits_on_all_nodes(
     assert "nobody waits for a person" in cases("careful")
     assert server.stop() == 0
     workspace.engine.dispose()
+    log = PredictionLog(workspace.settings.log, [server.node.journals])
+    rows = log.predictions("careful", roles=["person"]).to_pylist()
+    assert sorted(row["request_id"] for row in rows) == sorted(told)
+    assert {(row["version"], row["output"], row["in_wind"], row["status"]) for row in rows} == {
+        (1, 1.0, WINDY, "ok")
+    }
+    first = log.predictions("careful", roles=["champion"]).to_pylist()
+    assert {row["decision"] for row in first} == {"people"}

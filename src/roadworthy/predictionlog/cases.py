@@ -191,7 +191,8 @@ class CaseFiles:
     def waiting(self, model: str | None = None, limit: int | None = None) -> list[Case]:
         """Cases that wait, oldest first (by event time), of one model or all."""
         found = []
-        for _, path in sorted(self._names("open", model))[:limit]:
+        for name, one in sorted(self._names("open", model))[:limit]:
+            path = self._path("open", one, name)
             content = _read(path)
             if content is not None:  # else it was answered meanwhile
                 found.append(_decoded(path, content, Case))
@@ -236,14 +237,15 @@ class CaseFiles:
         """Let a case wait no longer; the oldest answers beyond the bound are let go of."""
         self._path("open", case.model, case.id).unlink(missing_ok=True)
         answers = sorted(self._names("answered", case.model))
-        for _, path in answers[: max(0, len(answers) - self._max_answered)]:
-            path.unlink(missing_ok=True)
+        for name, model in answers[: max(0, len(answers) - self._max_answered)]:
+            self._path("answered", model, name).unlink(missing_ok=True)
 
     def forget(self, namespace: str, model: str | None, units: Collection[str]) -> int:
         """Remove cases and answers about these units, of one model or all; returns how many."""
         found: list[tuple[Path, Case]] = []
         for kind in ("open", "answered"):
-            for _, path in self._names(kind, model):
+            for identifier, one in self._names(kind, model):
+                path = self._path(kind, one, identifier)
                 if (content := _read(path)) is not None:
                     case = (
                         _decoded(path, content, Case)
@@ -258,13 +260,13 @@ class CaseFiles:
 
     def unfinished(self, before: int) -> list[Answered]:
         """Cases answered before this instant (microseconds) that still wait: the answer may not be in the log."""
-        names = {name for name, _ in self._names("open", None)}
+        answered = set(self._names("answered", None))
         found = []
-        for name, path in self._names("answered", None):
-            content = _read(path) if name in names else None
-            if content is not None:
-                answered = _decoded(path, content, Answered)
-                found += [answered] if answered.answered_at < before else []
+        for name, model in set(self._names("open", None)) & answered:
+            path = self._path("answered", model, name)
+            if (content := _read(path)) is not None:
+                one = _decoded(path, content, Answered)
+                found += [one] if one.answered_at < before else []
         return found
 
     def _path(self, kind: str, model: str, identifier: str) -> Path:
@@ -276,16 +278,13 @@ class CaseFiles:
         except FileNotFoundError:
             return []
 
-    def _names(self, kind: str, model: str | None) -> Iterator[tuple[str, Path]]:
-        """Name and path of every whole file of that kind."""
+    def _names(self, kind: str, model: str | None) -> Iterator[tuple[str, str]]:
+        """Identifier and model of every case of that kind."""
         for one in self._models(kind):
             if model in (None, one):
-                with os.scandir(self.directory / kind / one) as entries:
-                    yield from (
-                        (entry.name, Path(entry.path))
-                        for entry in entries
-                        if entry.name.endswith(".json") and not entry.name.startswith(".")
-                    )
+                for name in os.listdir(self.directory / kind / one):
+                    if name.endswith(".json") and not name.startswith("."):
+                        yield name[:-5], one
 
 
 def _read(path: Path) -> bytes | None:
