@@ -167,7 +167,7 @@ class Scorer:
         return Scored(encoded, self.predictor.predict(encoded))
 
     def score_rows(self, rows: Sequence[Sequence[Any]]) -> Scored:
-        """`score` of checked rows, each with one plain value for every field of `schema` in its order; the same bits."""
+        """`score` of checked rows, a plain value for every field of `schema` in its order each; the same bits."""
         encoded = self.encode_rows(rows)
         return Scored(encoded, self.predictor.predict(encoded))
 
