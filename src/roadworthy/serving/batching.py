@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.predicting import Predictor, Result, Work, prepare, score
+from roadworthy.serving.predicting import Predictor, Result, Work, prepare, rescue_lost, score
 from roadworthy.serving.questions import Question
 from roadworthy.serving.scoring import Said
 from roadworthy.serving.shadowing import Shadows
@@ -50,11 +50,13 @@ class Waiting:
 
     told   called once with the answer or the refusal
     done   nobody waits any more
+    late   its time was over and a fallback is asked: the version's answer comes to nothing
     """
 
     question: Question
     told: Callable[[Result], None]
     done: bool = False
+    late: bool = False
     timer: asyncio.TimerHandle | None = None
 
     def settle(self, result: Result) -> None:
@@ -172,7 +174,7 @@ class Lane:
                 break
             waiting.popleft()
             self._rows -= size
-            if head.done:
+            if head.done or head.late:
                 continue
             if 0 < head.question.deadline_ns <= now:
                 late.append(head)
@@ -209,19 +211,37 @@ class Lane:
 
     def _late(self, *late: Waiting) -> None:
         """The time of these requests is over: a fallback answers, or nobody; the version's answer comes to nothing."""
-        waited = [waiting for waiting in late if not waiting.done]
+        waited = [waiting for waiting in late if not (waiting.done or waiting.late)]
         if not waited:
             return
+        for waiting in waited:
+            waiting.late = True
         work = prepare([waiting.question for waiting in waited])
         for share in work.shares:
             share.said = Said(b"", None, "it did not answer in time")
-        for waiting, result in zip(waited, self._predictor.finish(work), strict=True):
-            refused = isinstance(result, Rejected) and result.kind == "model_failed"
-            waiting.settle(too_late() if refused else result)
+        if work.served.route.standby is None:
+            self._finish_late(waited, work)
+            return
+        asked = self._loop.run_in_executor(self._executor, rescue_lost, work)  # the standby may be as slow
+        asked.add_done_callback(lambda done: self._finish_late(waited, work, done.exception()))
+
+    def _finish_late(self, waited: Sequence[Waiting], work: Work, error: BaseException | None = None) -> None:
+        if error is not None:
+            self._broken(waited, error)
+            return
+        results: list[Result] = [
+            too_late() if isinstance(result, Rejected) and result.kind == "model_failed" else result
+            for result in self._predictor.finish(work)
+        ]
+        if self._committer.needed:
+            rows = sum(len(share.rows) for share in work.shares)
+            self._committer.after(lambda failure: self._deliver(waited, results, failure), rows)
+        else:
+            self._deliver(waited, results, None)
 
     def _finish(self, batch: list[Waiting], work: Work) -> None:
         """Log and answer; whom a fallback has answered meanwhile, or who is gone, is left out."""
-        settled = {number for number, waiting in enumerate(batch) if waiting.done}
+        settled = {number for number, waiting in enumerate(batch) if waiting.done or waiting.late}
         if settled:
             work.shares = [
                 share.keep([at for at, owner in enumerate(share.owners) if owner not in settled])
@@ -233,15 +253,17 @@ class Lane:
         except Exception as error:  # noqa: BLE001  # whatever it is, nobody may be left waiting
             self._broken(batch, error)
             return
-        for waiting in batch:  # what is in the log is the answer, however long the disk takes to keep it
+        waited = [waiting for number, waiting in enumerate(batch) if number not in settled]
+        answers = [result for number, result in enumerate(results) if number not in settled]
+        for waiting in waited:  # what is in the log is the answer, however long the disk takes to keep it
             if waiting.timer is not None:
                 waiting.timer.cancel()
         self._telemetry.batch(work.served.name)
         if self._committer.needed:
             rows = sum(len(share.rows) for share in work.shares)
-            self._committer.after(lambda failure: self._deliver(batch, results, failure), rows)
+            self._committer.after(lambda failure: self._deliver(waited, answers, failure), rows)
         else:
-            self._deliver(batch, results, None)
+            self._deliver(waited, answers, None)
         asked = [question for number, question in enumerate(work.questions) if number not in settled]
         shadow = self._predictor.shadow(asked) if asked else None
         if shadow is not None:

@@ -36,11 +36,13 @@ class Work:
 
     shares    rows by the version that is asked
     refused   number of a request → why it is not answered
+    rescued   rows that a fallback answered; None before any was asked
     """
 
     questions: Sequence[Question]
     shares: list[Share]
     refused: dict[int, Rejected] = field(default_factory=dict)
+    rescued: list[Share] | None = None
 
     @property
     def served(self) -> Served:
@@ -79,7 +81,9 @@ class Predictor:
             return [
                 work.refused.get(number) or Predicted([], [], []) for number in range(len(work.questions))
             ]
-        rescued = _rescued(work)
+        if work.rescued is None:
+            rescue_lost(work)
+        rescued = work.rescued or []
         recorded = [(share, self._recorder.ids(work.questions, share)) for share in [*work.shares, *rescued]]
         opened = self._left_to_people(work, recorded)
         groups: list[Group] = []
@@ -254,13 +258,16 @@ def _no_champion(served: Served) -> Rejected:
     return Rejected(503, "no_champion", f"{served.name} has no champion yet: release a version first")
 
 
-def _rescued(work: Work) -> list[Share]:
-    """Let fallbacks answer the rows that their version did not; requests left with a failed row are refused."""
-    failed = [share for share in work.shares if share.said.error or share.said.wrong]
-    if not failed:
-        return []
+def rescue_lost(work: Work) -> None:
+    """Let fallbacks answer the rows that their version did not; requests left with a failed row are refused.
+
+    `finish` does it where nobody did; it may ask a standby, so off the event loop is better when that is slow.
+    """
     rescued: list[Share] = []
-    for share in failed:
+    work.rescued = rescued
+    for share in work.shares:
+        if not (share.said.error or share.said.wrong):
+            continue
         error = share.said.error
         lost = share.at(list(range(len(share.rows))) if error else sorted(share.said.wrong))
         parts = rescue(work.questions, lost)
@@ -274,7 +281,6 @@ def _rescued(work: Work) -> list[Share]:
                 name = f"{work.served.name}@{share.version}"
                 reason = error or _sentence(share, owner)
                 work.refused[owner] = Rejected(500, "model_failed", f"{name} could not predict: {reason}")
-    return rescued
 
 
 def _sentence(share: Share, owner: int) -> str:
