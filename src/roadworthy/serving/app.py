@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from roadworthy.serving import infer_rest
 from roadworthy.serving.access import Guard
-from roadworthy.serving.batching import Waiting
+from roadworthy.serving.admission import Admission
+from roadworthy.serving.batching import Waiting, overloaded
 from roadworthy.serving.exchange import (
     JSON,
     Answer,
@@ -65,10 +66,11 @@ class Application:
         guard: Guard,
         telemetry: Telemetry,
         max_body_bytes: int,
+        admission: Admission,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._handlers, self._guard, self._telemetry = handlers, guard, telemetry
-        self._limit, self._body_seconds = max_body_bytes, body_seconds
+        self._limit, self._body_seconds, self._admission = max_body_bytes, body_seconds, admission
         self._open: dict[str, Handler] = {
             "/v2/health/live": handlers.live,
             "/v2/health/ready": handlers.ready,
@@ -119,6 +121,8 @@ class Application:
             headers = dict(scope["headers"])
             self._guard.check(headers.get(b"authorization"), "predict")
             _check_content(headers, _JSON_TYPES)
+            if not self._admission.takes(started_ns):
+                raise overloaded()
             if len(body) > self._limit:
                 raise too_large(self._limit)
             return self._handlers.predict(Call(_name(path), headers, body, started_ns), told)

@@ -29,6 +29,7 @@ from roadworthy.predictionlog.unlogged import FullLogPolicy, Unlogged
 from roadworthy.sensitive import key_path
 from roadworthy.serving import telemetry
 from roadworthy.serving.access import Guard
+from roadworthy.serving.admission import Admission
 from roadworthy.serving.app import Application
 from roadworthy.serving.batching import Lane, Lanes, Limits
 from roadworthy.serving.caching import Cache
@@ -51,6 +52,8 @@ HOUSEKEEPING_SECONDS = 1.0
 CASES_SECONDS = 60.0
 #: A batch that a model has had for so long will not come back.
 STUCK_SECONDS = 60.0
+#: A turn of the event loop that has taken requests for so long takes no more of them.
+TURN_NS = 50_000_000
 #: Slow models that can be asked at the same time; the interpreter lock is free while they work.
 SCORING_THREADS = 2
 
@@ -141,7 +144,9 @@ class Worker:
             self._merged,
         )
         self._guard = Guard.following(self.node.tokens if options.tokens else None)
-        self.app = Application(self._handlers, self._guard, self.telemetry, options.max_body_bytes)
+        patience = 0 if options.replay_clock else TURN_NS  # a replay is to be answered, however long it takes
+        admission = Admission(patience, options.limits.max_batch)
+        self.app = Application(self._handlers, self._guard, self.telemetry, options.max_body_bytes, admission)
 
     def _new_cache(self) -> Cache | None:
         rows = self._options.cache_rows

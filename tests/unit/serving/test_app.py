@@ -17,6 +17,7 @@ from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.cases import CaseFiles
 from roadworthy.predictionlog.journal import Journal
 from roadworthy.serving.access import Guard
+from roadworthy.serving.admission import Admission
 from roadworthy.serving.app import Application
 from roadworthy.serving.batching import Lane, Lanes
 from roadworthy.serving.cases import Desk
@@ -47,7 +48,7 @@ def application(directory: Path, *, replay_clock: bool = False) -> Application:
         Desk(CaseFiles(directory / "cases"), "n", random.Random(0)),
         lambda: Table(Plan(number=1), {}), dict,
     )  # fmt: skip
-    return Application(handlers, Guard([]), telemetry, 1_000, body_seconds=0.05)
+    return Application(handlers, Guard([]), telemetry, 1_000, Admission(0, 1), body_seconds=0.05)
 
 
 def ask(
