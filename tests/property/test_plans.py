@@ -139,9 +139,14 @@ class Deciding(RuleBasedStateMachine):
 
     @rule(version=VERSIONS)
     def unbar(self, version: int) -> None:
-        """Allowed again."""
-        Versions(self.engine, "default").unbar("delay", version, "fixed", actor="anna", at=self.tick())
-        self.barred.discard(version)
+        """Allowed again; what is not barred cannot be."""
+        registry = Versions(self.engine, "default")
+        if version in self.barred:
+            registry.unbar("delay", version, "fixed", actor="anna", at=self.tick())
+            self.barred.discard(version)
+        else:
+            with pytest.raises(Conflict, match="nothing to lift"):
+                registry.unbar("delay", version, "fixed", actor="anna", at=self.tick())
 
     @rule(prepared=st.sets(VERSIONS, min_size=2))
     def a_node_reports(self, prepared: set[int]) -> None:

@@ -185,8 +185,8 @@ def test_a_format_of_the_future_says_so(artifact: tuple[Path, str], tmp_path: Pa
     """A version whose estimator format is unknown here names the known ones."""
     directory = copied(artifact, tmp_path / "copy")
     model = json.loads((directory / "model.json").read_bytes())
-    (directory / "model.json").write_text(json.dumps({**model, "estimator_format": "onnx"}))
-    with pytest.raises(UnsupportedEstimator, match="no estimator format 'onnx'"):
+    (directory / "model.json").write_text(json.dumps({**model, "estimator_format": "tomorrow"}))
+    with pytest.raises(UnsupportedEstimator, match="no estimator format 'tomorrow'"):
         Scorer.read(directory)
 
 
