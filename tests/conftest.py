@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 PROOF = bool(os.environ.get("ROADWORTHY_PROOF"))
 
 settings.register_profile(
-    "quick", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "proof", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
