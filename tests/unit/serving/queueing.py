@@ -1,0 +1,113 @@
+"""A lane of one model on a real event loop, and what its clients are told; for the tests of waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from roadworthy.automation import ServingRules
+from roadworthy.serving.batching import Lane, Limits, Waiting
+from roadworthy.serving.committing import Committer
+from roadworthy.serving.exchange import Rejected
+from roadworthy.serving.predicting import Result
+from roadworthy.serving.shadowing import Shadows
+from roadworthy.traffic import Route
+
+from .building import Arithmetic, Bench, rows, version
+
+#: The wind that takes long.
+SLOW = 99.0
+PAUSE_SECONDS = 0.15
+
+
+@dataclass
+class Slow:
+    """A version that takes its time over one wind, and remembers every batch."""
+
+    batches: list[list[float]] = field(default_factory=list)
+    threads: set[int] = field(default_factory=set)
+
+    def __call__(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """A hundredth."""
+        self.batches.append(values.tolist())
+        self.threads.add(threading.get_ident())
+        if (values == SLOW).any():
+            time.sleep(PAUSE_SECONDS)
+        return values / 100
+
+
+class Queue:
+    """A lane of one model, and what each of its clients was told."""
+
+    def __init__(self, bench: Bench, limits: Limits, *, to_disk: bool = False) -> None:
+        self.bench, self.told = bench, dict[int, list[Result]]()
+        self.executor = ThreadPoolExecutor(2)
+        committer = Committer(bench.journal, self.executor, to_disk, bench.predictor.unwritten)
+        shadows = Shadows(bench.telemetry, at_once=True)
+        self.lane = Lane(bench.predictor, committer, bench.telemetry, self.executor, limits, shadows)
+
+    def ask(self, *winds: float, within: float = 0.0) -> Waiting:
+        """A request with these winds; `within` seconds, if that is given."""
+        number = len(self.told)
+        self.told[number] = []
+        question = self.bench.question(*rows(*winds))
+        now = time.perf_counter_ns()
+        deadline = now + int(within * 1e9) if within else 0
+        question = msgspec.structs.replace(question, started_ns=now, deadline_ns=deadline)
+        return self.lane.ask(question, self.told[number].append)
+
+    def answers(self) -> list[Any]:
+        """What was told to each: outputs, or the kind of the refusal; once."""
+        assert all(len(told) <= 1 for told in self.told.values()), "nobody is told twice"
+        return [brief(told[0]) if told else None for told in self.told.values()]
+
+    async def all(self, seconds: float = 10.0) -> list[Any]:
+        """Wait until everybody is told."""
+        async with asyncio.timeout(seconds):
+            while not all(self.told.values()):
+                await asyncio.sleep(0.001)
+        return self.answers()
+
+    async def is_known_to_be_slow(self) -> None:
+        """Ask once, so that the next batch is scored on a thread."""
+        self.ask(SLOW)
+        await self.all()
+        self.told.clear()
+
+
+def brief(result: Result) -> Any:
+    """The kind of a refusal, or the outputs."""
+    if isinstance(result, Rejected):
+        return result.kind
+    return (result.outputs, result.fallback) if result.fallback else result.outputs
+
+
+def run(
+    directory: Path,
+    scenario: Callable[[Queue], Awaitable[None]],
+    arithmetic: Arithmetic,
+    *fallback: Any,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
+) -> Bench:
+    """Play a scenario on an event loop; returns what it was played with."""
+    bench = Bench(
+        directory, Route(champion=1), version(1, arithmetic, serving=ServingRules(fallback=fallback))
+    )
+
+    async def played() -> None:
+        queue = Queue(bench, limits)
+        await scenario(queue)
+        await asyncio.to_thread(queue.executor.shutdown)
+
+    asyncio.run(played())
+    return bench
