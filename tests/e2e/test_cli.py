@@ -75,7 +75,7 @@ class Lived:
     said: dict[str, Ran]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     """Ingest, train, gate, release, then traffic of March that version 1 answered."""
     directory = tmp_path_factory.mktemp("cli")
