@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -70,21 +72,25 @@ class DayRows:
     table: pa.Table
     inputs: Batch
     outputs: Floats
-    encoded: Floats
 
 
-def read_day(stores: Stores, watched: Watched, day: int, as_of: datetime) -> DayRows:
-    """Everything the log holds of one day (days since 1970, UTC) of one version, with labels as known at `as_of`."""
+def read_day(
+    stores: Stores, watched: Watched, day: int, as_of: datetime, *, counted: bool = False
+) -> DayRows:
+    """What the log holds of one day (days since 1970, UTC) of one version, with labels as known at `as_of`.
+
+    counted   only the columns that `statistics` counts; else all of the log
+    """
     start = instant(day * DAY_MICROS)
+    inputs = [f"in_{name}" for name in watched.scorer.schema.names("input")]
     table = labelled(
         stores.log(), watched.row.model, watched.rule, as_of, namespace=stores.settings.namespace,
         versions=[watched.row.version], roles=ANSWERING, start=start, end=start + DAY,
+        columns=["status", "output", *inputs] if counted else None,
     )  # fmt: skip
     if table.num_rows:
         table = table.filter(pc.equal(table.column("status"), "ok"))
-    return DayRows(
-        table, inputs_of(watched.scorer, table), _floats(table, "output"), _encoded(watched.scorer, table)
-    )
+    return DayRows(table, inputs_of(watched.scorer, table), _floats(table, "output"))
 
 
 def statistics(stores: Stores, watched: Watched, day: int, rows: DayRows) -> DayStatistics:
@@ -94,20 +100,31 @@ def statistics(stores: Stores, watched: Watched, day: int, rows: DayRows) -> Day
         _floats(rows.table, "label"),
         rows.table.column("window_passed").to_numpy(zero_copy_only=False) if rows.table.num_rows else None,
     )  # fmt: skip
-    path = _path(stores, watched.row, day)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, found.to_json())
+    home = _home(stores, watched.row)
+    home.mkdir(parents=True, exist_ok=True)
+    write_whole(home / f"{day}.json", found.to_json())
     return found
 
 
 def kept_days(stores: Stores, row: VersionRow, first: int, last: int) -> list[DayStatistics]:
     """Statistics kept of the days first..last, ascending; days that were never counted are left out."""
-    paths = [_path(stores, row, day) for day in range(first, last + 1)]
-    return [DayStatistics.from_json(path.read_bytes()) for path in paths if path.exists()]
+    found, home = [], _home(stores, row)
+    for day in range(first, last + 1):
+        path = f"{home}/{day}.json"
+        with suppress(FileNotFoundError):
+            at = os.stat(path)
+            found.append(_counted(path, at.st_ino, at.st_mtime_ns))
+    return found
 
 
-def _path(stores: Stores, row: VersionRow, day: int) -> Path:
-    return stores.settings.statistics / row.model / str(row.version) / f"{day}.json"
+@lru_cache(maxsize=1024)
+def _counted(path: str, inode: int, written: int) -> DayStatistics:
+    """The statistics in a file; whoever counts a day again puts another file in its place."""
+    return DayStatistics.from_json(Path(path).read_bytes())
+
+
+def _home(stores: Stores, row: VersionRow) -> Path:
+    return stores.settings.statistics / row.model / str(row.version)
 
 
 def inputs_of(scorer: Scorer, table: pa.Table) -> Batch:
@@ -119,7 +136,8 @@ def inputs_of(scorer: Scorer, table: pa.Table) -> Batch:
     return batch_from_arrow(renamed, scorer.features.schema)
 
 
-def _encoded(scorer: Scorer, table: pa.Table) -> Floats:
+def encoded_of(scorer: Scorer, table: pa.Table) -> Floats:
+    """What the workers made of those inputs when they answered, float64 (rows, columns)."""
     if not table.num_rows:
         return np.empty((0, scorer.features.width))
     return np.column_stack([_floats(table, f"enc_{name}") for name in scorer.model.columns])

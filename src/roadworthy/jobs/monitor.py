@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from roadworthy.clock import DAY_MICROS, instant, micros
-from roadworthy.jobs.days import DAY, DayRows, Watched, kept_days, read_day, statistics
+from roadworthy.jobs.days import DAY, DayRows, Watched, encoded_of, kept_days, read_day, statistics
 from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.source_parity import check_source_parity
 from roadworthy.jobs.stores import Stores
@@ -123,7 +123,9 @@ class _Looking:
             kept = [found.day for found in kept_days(self.stores, watched.row, min(again), ripe)]
             recounted = [each for each in kept if each in again]
             for each in recounted:
-                statistics(self.stores, watched, each, read_day(self.stores, watched, each, now))
+                statistics(
+                    self.stores, watched, each, read_day(self.stores, watched, each, now, counted=True)
+                )
             # A day is part of every window that ends on it or later.
             for each in [each for each in kept if each >= min(recounted, default=ripe)]:
                 history = kept_days(self.stores, watched.row, each - HISTORY_DAYS, each)
@@ -134,10 +136,9 @@ class _Looking:
         """Days whose predictions may have other labels since the day before: an outcome came late or was revised."""
         outcomes = self.stores.log().outcomes(
             self.model, namespace=self.stores.settings.namespace, names=[rule.name],
-            start=now - timedelta(days=REVISED_DAYS), end=now,
+            start=now - timedelta(days=REVISED_DAYS), end=now, arrived_from=now - DAY,
         )  # fmt: skip
-        arrived = outcomes.column("arrival_time").cast("int64").to_numpy()
-        new = (arrived >= micros(now - DAY)) & (arrived < micros(now))
+        new = outcomes.column("arrival_time").cast("int64").to_numpy() < micros(now)
         events = outcomes.column("event_time").cast("int64").to_numpy()[new] // DAY_MICROS
         span = rule.window // DAY + 1
         return {int(day) - back for day in np.unique(events) for back in range(span + 1)}
@@ -163,7 +164,7 @@ class _Looking:
         again = watched.scorer.features.encode(rows.inputs)
         found = [
             encoding_parity(
-                rows.encoded,
+                encoded_of(watched.scorer, rows.table),
                 again,
                 watched.scorer.features.columns,
                 subject=watched.row.reference,

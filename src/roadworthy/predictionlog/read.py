@@ -137,27 +137,39 @@ class PredictionLog:
         names: Collection[str] | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        arrived_from: datetime | None = None,
     ) -> pa.Table:
-        """Outcomes with event time in [start, end), every revision once, sorted by (event_time, id, revision)."""
+        """Outcomes with event time in [start, end), every revision once, sorted by (event_time, id, revision).
+
+        arrived_from   only those with that arrival time or a later one; files that have none are not read
+        """
         span = _Span(start, end)
-        table = _patiently(lambda: self._united_outcomes(model, namespace, span, names))
+        since = None if arrived_from is None else pa.scalar(micros(arrived_from), TIME)
+        table = _patiently(lambda: self._united_outcomes(model, namespace, span, names, since))
         table = _first_of_each(_sorted(table, _OUTCOME_ORDER), _OUTCOME_KEY)
         return _with_constant(_with_constant(table, "model", model), "namespace", namespace)
 
     def _united_outcomes(
-        self, model: str, namespace: str, span: _Span, names: Collection[str] | None
+        self,
+        model: str,
+        namespace: str,
+        span: _Span,
+        names: Collection[str] | None,
+        arrived_from: pa.Scalar | None,
     ) -> pa.Table:
         tail = self._tail()
         home = model_directory(self.log, "outcomes", namespace, model)
         files = list(files_of_days(self.log, home, span.first_day, span.last_day))
-        tables = [_read(files, OUTCOME_SCHEMA, None)] if files else []
+        wanted = None if arrived_from is None else pc.field("arrival_time") >= arrived_from
+        tables = [_read(files, OUTCOME_SCHEMA, None, wanted)] if files else []
         for journal, contents in tail:
             records = [
                 record
                 for record in contents.outcomes
                 if record.model == model and record.namespace == namespace and span.holds(record.event_time)
             ]
-            tables += [outcome_table(journal, records)] if records else []
+            tail_rows = [outcome_table(journal, records)] if records else []
+            tables += tail_rows if wanted is None else [rows.filter(wanted) for rows in tail_rows]
         return _united(
             [_selected(table, span, [("name", names)]) for table in tables] or [OUTCOME_SCHEMA.empty_table()]
         )
@@ -220,9 +232,12 @@ def _whole(schema: LogSchema, journal: str, records: list[Prediction]) -> pa.Tab
     return table
 
 
-def _read(files: Sequence[Path], schema: pa.Schema, needed: set[str] | None) -> pa.Table:
+def _read(
+    files: Sequence[Path], schema: pa.Schema, needed: set[str] | None, where: ds.Expression | None = None
+) -> pa.Table:
     names = [name for name in schema.names if needed is None or name in needed]
-    return ds.dataset([str(file) for file in files], schema=schema, format="parquet").to_table(columns=names)
+    dataset = ds.dataset([str(file) for file in files], schema=schema, format="parquet")
+    return dataset.to_table(columns=names, filter=where)
 
 
 def _of_schema(table: pa.Table, digest: str, needed: set[str] | None) -> pa.Table:

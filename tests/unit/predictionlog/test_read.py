@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -295,6 +296,25 @@ def test_an_outcome_sent_twice_is_one_and_its_revisions_are_all_there(
     ]
     assert log.outcomes("delay", names=["cost"]).num_rows == 1
     assert log.outcomes("delay", end=instant(START)).num_rows == 0
+
+
+@pytest.mark.parametrize("rolled", [0, 1, 2])
+def test_outcomes_are_chosen_by_when_they_arrived(log: PredictionLog, rolled: int) -> None:
+    """A monitor that was here yesterday reads what came since, from files and from journals."""
+    (directory,) = log.journals
+    old = outcome(0)
+    late = msgspec.structs.replace(outcome(1), arrival_time=old.arrival_time + DAY)
+    revised = msgspec.structs.replace(outcome(0, revision=1), arrival_time=old.arrival_time + DAY)
+    paths = [sealed(directory, [], [old]), sealed(directory, [], [revised, late])]
+    roll(paths[:rolled], log.log)
+    since = instant(old.arrival_time + DAY)
+    assert ids(log.outcomes("delay", arrived_from=instant(old.arrival_time))) == [
+        "late:UA0",
+        "late:UA0",
+        "late:UA1",
+    ]
+    assert ids(log.outcomes("delay", arrived_from=since)) == ["late:UA0", "late:UA1"]
+    assert log.outcomes("delay", arrived_from=since + timedelta(microseconds=1)).num_rows == 0
 
 
 def test_reading_leaves_the_log_as_it_is(log: PredictionLog) -> None:
