@@ -58,7 +58,7 @@ def ask_goldens(version: VersionRow, artifacts: Path, scorer: Scorer) -> Staging
         answered, error = np.array([]), None
         with _worker(node, log) as (worker, port):
             try:
-                answered = _answers(f"http://127.0.0.1:{port}", worker, version.model, scorer)
+                answered = _answers(f"http://127.0.0.1:{port}", worker, node, version, scorer)
             except RoadworthyError as refusal:
                 error = str(refusal)
         if error is not None:
@@ -76,7 +76,7 @@ def _worker(node: NodeDirectory, log: Path) -> Iterator[tuple[subprocess.Popen[b
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROADWORTHY_")}
     with socket.create_server(("127.0.0.1", 0)) as listening, log.open("wb") as output:
         handle, port = listening.fileno(), listening.getsockname()[1]
-        command = [sys.executable, "-m", "roadworthy.serving", "--node-dir", str(node.root)]
+        command = [sys.executable, "-m", "roadworthy.serving", "--node-dir", str(node.root), "--hashed"]
         command += ["--worker", "0", "--fd", str(handle)]
         worker = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
             command, pass_fds=[handle], stdout=output, stderr=output, env=environment
@@ -92,7 +92,9 @@ def _worker(node: NodeDirectory, log: Path) -> Iterator[tuple[subprocess.Popen[b
             worker.wait()
 
 
-def _answers(url: str, worker: subprocess.Popen[bytes], model: str, scorer: Scorer) -> np.ndarray:
+def _answers(
+    url: str, worker: subprocess.Popen[bytes], node: NodeDirectory, version: VersionRow, scorer: Scorer
+) -> np.ndarray:
     deadline = time.monotonic() + PATIENCE_SECONDS
     with Sender(url, connections=1, timeout_seconds=ASK_SECONDS) as sender:
         while True:
@@ -104,13 +106,16 @@ def _answers(url: str, worker: subprocess.Popen[bytes], model: str, scorer: Scor
                 status, body = 503, b"it does not listen"
             if status == 200:
                 break
+            state = node.read_state(0)
+            if state is not None and version.reference in state.errors:
+                raise NotReady(f"the staging worker cannot load it: {state.errors[version.reference]}")
             if time.monotonic() > deadline:
                 raise NotReady(
                     f"the staging worker was not ready after {PATIENCE_SECONDS:g} s: "
                     f"{body[:300].decode(errors='replace')}"
                 )
             time.sleep(0.05)
-        path = f"/v1/models/{model}:predict"
+        path = f"/v1/models/{version.model}:predict"
         posts = [
             Post(path, msgspec.json.encode({"instances": [golden.request]})) for golden in scorer.goldens
         ]

@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             worker=options.worker,
             durability=options.durability,
             replay_clock=options.replay_clock,
+            hashed=options.hashed,
             seed=options.seed,
             max_body_bytes=options.max_body_bytes,
             max_rows=options.max_rows,
@@ -211,6 +212,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pulse-fd", type=int, help="pipe that is told of the life of this worker")
     parser.add_argument("--durability", choices=("process", "disk"), default="process")
     parser.add_argument("--replay-clock", action="store_true", help="event time comes with every request")
+    parser.add_argument(
+        "--hashed", action="store_true", help="sensitive texts come hashed already, as in golden requests"
+    )
     parser.add_argument("--seed", help="seed of prediction ids, for a replay")
     parser.add_argument(
         "--tokens", action="store_true", help="requests need one of the tokens in the node's tokens.json"

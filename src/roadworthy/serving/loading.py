@@ -29,10 +29,11 @@ class Versions:
     """The versions this worker holds in memory.
 
     make_cache   gives each a cache of its own
-    hash_key     file with the key for sensitive columns; read only for a version that has some
+    hash_key     file with the key for sensitive columns; read only for a version that has some. None = requests carry
+                 hashes already
     """
 
-    def __init__(self, make_cache: Callable[[], Cache | None], hash_key: Path) -> None:
+    def __init__(self, make_cache: Callable[[], Cache | None], hash_key: Path | None) -> None:
         self._make_cache, self._hash_key = make_cache, hash_key
         self.loaded: dict[Prepared, Loaded] = {}
         self.errors: dict[Prepared, str] = {}
@@ -82,7 +83,7 @@ class Versions:
                 del known[key]
 
 
-def load_version(staged: Staged, cache: Cache | None, hash_key: Path) -> Loaded:
+def load_version(staged: Staged, cache: Cache | None, hash_key: Path | None) -> Loaded:
     """Load one version, verify its digest and replay its golden requests.
 
     raises CorruptArtifact, Refused when a golden request goes another way here or the key for sensitive columns is
@@ -95,5 +96,5 @@ def load_version(staged: Staged, cache: Cache | None, hash_key: Path) -> Loaded:
             "register it under its own name"
         )
     scorer.require_goldens()
-    key = read_key(hash_key) if scorer.schema.sensitive else b""
+    key = read_key(hash_key) if scorer.schema.sensitive and hash_key is not None else b""
     return Loaded(key_of(staged), scorer, scorer.log_schema.digest, cache, key)

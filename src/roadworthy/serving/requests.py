@@ -55,7 +55,7 @@ class RequestReader:
     """
 
     def __init__(self, schemas: Mapping[int, InputSchema], max_rows: int, key: bytes = b"") -> None:
-        """A reader; `key` hashes the sensitive columns, and is needed where there are any."""
+        """A reader; `key` hashes the sensitive columns. Without one the requests carry hashes already."""
         self._max_rows, self._key = max_rows, key
         self._schemas = dict(schemas)
         self._row_types = {version: row_type(schema, hides=True) for version, schema in schemas.items()}
@@ -64,7 +64,7 @@ class RequestReader:
         self._single = next(iter(schemas.values())) if len(digests) == 1 else None
         self._names = self._single.names() if self._single else ()
         fields = self._single.fields if self._single else ()
-        self._hidden = hidden_places(self._single) if self._single else ()
+        self._hidden = hidden_places(self._single) if self._single and key else ()
         self._times = [at for at, field in enumerate(fields) if field.kind == "timestamp"]
         row: Any = dict[str, Any] if self._single is None else next(iter(self._row_types.values()))
         self._decode = msgspec.json.Decoder(_body_type(row, self._single, max_rows)).decode
@@ -142,7 +142,7 @@ class RequestReader:
         except SchemaError as error:
             raise invalid(_relocated(error.faults, form, places)) from None
         checked = [tuple(row.values()) for row in batch.rows(schema)]
-        hidden = hidden_places(schema)
+        hidden = hidden_places(schema) if self._key else ()
         return hide_rows(checked, hidden, self._key) if hidden else checked
 
     def _faults(

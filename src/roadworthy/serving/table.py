@@ -27,7 +27,7 @@ class Loaded:
     schema    digest of the schema under which its rows are logged
     unit_at   where the unit stands in a row
     cache     of its frequent predictions; None = every row is scored
-    hash_key  hashes its sensitive columns; b"" where it has none
+    hash_key  hashes its sensitive columns; b"" where it has none, or requests carry hashes already
     clamp     range in which an answer lies; every finite number where the version declares none
     """
 

@@ -69,6 +69,7 @@ class Options:
     durability        `process` or `disk`, see `predictionlog.journal`
     seed              seed of prediction ids, for a replay; None draws from the operating system
     tokens            whether requests need one of the tokens in the node's `tokens.json`
+    hashed            requests carry hashes in place of sensitive texts, as golden requests do
     limits            sizes of batches and queues
     cache_rows        frequent predictions kept for each version; 0 = every row is scored
     cache_seconds     how long each of them is kept
@@ -87,6 +88,7 @@ class Options:
     cache_seconds: float = 60.0
     on_full_log: FullLogPolicy = "stop"
     tokens: bool = False
+    hashed: bool = False
     release: str = ""
 
 
@@ -99,7 +101,8 @@ class Worker:
         self._started_at = self._clock.micros()
         self.node = NodeDirectory(options.node_dir)
         self.node.create()
-        self._versions = Versions(self._new_cache, key_path(options.node_dir.parent.parent))
+        hash_key = None if options.hashed else key_path(options.node_dir.parent.parent)
+        self._versions = Versions(self._new_cache, hash_key)
         self._plan: Plan | None = None
         self._plan_stamp: tuple[int, int, int] | None = None
         self._plan_error = ""

@@ -81,3 +81,25 @@ def test_a_worker_that_never_answers_and_does_not_want_to_end_is_killed(
     assert "was not ready after 0.5 s" in found.error
     assert found.error.endswith("its last words: stuck")
     assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
+
+
+def test_a_version_that_cannot_be_loaded_is_evidence_at_once(
+    town_stores: Stores, workers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker says why; nobody waits for it to become ready."""
+    original = staging.stage
+
+    def rotten(source: Path, folder: Path, digest: str) -> Path:
+        copy = original(source, folder, digest)
+        damaged = copy / "features.json"
+        damaged.chmod(0o644)
+        damaged.write_bytes(damaged.read_bytes() + b" ")
+        return copy
+
+    monkeypatch.setattr(staging, "stage", rotten)
+    found = _ask(town_stores)
+    assert found.error is not None
+    assert "the staging worker cannot load it" in found.error
+    assert "features.json" in found.error
+    assert found.seconds < 30
+    assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
