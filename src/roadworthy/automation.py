@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -18,6 +18,7 @@ from roadworthy.errors import DefinitionError
 
 #: What the caller is told beside the output: not to rely on it, or that a person will answer.
 Decision = Literal["defer", "people"]
+LEFT_TO_PEOPLE: Final = "people"
 
 #: Nobody waits longer than a day, and a shorter time than this no answer keeps.
 _LONGEST_MS, _SHORTEST_MS = 86_400_000.0, 1.0

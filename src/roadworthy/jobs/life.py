@@ -13,12 +13,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from roadworthy.automation import LEFT_TO_PEOPLE
 from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.errors import CorruptArtifact, Refused, UnknownName
 from roadworthy.jobs.days import kept_days
 from roadworthy.jobs.stores import Stores
 from roadworthy.monitoring.window import RIPE
+from roadworthy.predictionlog.read import told
 from roadworthy.profiles.reference import Reference
 from roadworthy.profiles.summary import DayStatistics
 from roadworthy.registry.alarms import Alarm, Judged
@@ -45,7 +48,10 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """Predictions that a version answered, or was asked for as shadow, on one day (days since 1970, UTC)."""
+    """Answers that reached somebody on one day (days since 1970, UTC): a version's, a fallback's or a person's.
+
+    version   who answered; of a constant, a rule or a person the version in whose place they did
+    """
 
     day: int
     version: int
@@ -186,10 +192,16 @@ def _event_times(entries: Sequence[Entry], end: datetime) -> dict[int, datetime]
 
 
 def _answered(stores: Stores, model: str) -> tuple[Answered, ...]:
-    """How many predictions each version was asked for, by day and role, in ascending order of days."""
+    """How many answers each version gave, by day and role, in ascending order of days."""
     table = stores.log().predictions(
-        model, namespace=stores.settings.namespace, columns=["event_time", "version", "role"]
+        model,
+        namespace=stores.settings.namespace,
+        columns=["event_time", "version", "role", "status", "decision"],
     )
+    reached = pc.and_(
+        pc.not_equal(table.column("role"), "shadow"), pc.not_equal(table.column("decision"), LEFT_TO_PEOPLE)
+    )
+    table = table.filter(pc.and_(reached, pa.array(told(table))))
     if not table.num_rows:
         return ()
     day = pa.array(table.column("event_time").cast("int64").to_numpy() // DAY_MICROS)

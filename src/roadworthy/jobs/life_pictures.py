@@ -94,8 +94,7 @@ def _rank(lane: str, alarms: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
 
 def _volume(life: Life) -> list[dict[str, Any]]:
     rows = []
-    answering = [row for row in life.answered if row.role != "shadow"]
-    for day, group in itertools.groupby(answering, key=lambda row: row.day):
+    for day, group in itertools.groupby(life.answered, key=lambda row: row.day):
         bottom = 0
         for row in group:
             start = instant(day * DAY_MICROS)

@@ -11,6 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from roadworthy.jobs import life_words as words
+from roadworthy.jobs.days import ANSWERING
 from roadworthy.jobs.life import Life, merged
 from roadworthy.jobs.life_weeks import JudgedWeek
 from roadworthy.monitoring.budget import share_of
@@ -80,9 +81,8 @@ def tiles(life: Life, weeks: Sequence[JudgedWeek]) -> list[Tile]:
     champion = life.route.champion
     alarms, warnings = words.open_alarms(life)
     tone = "fail" if alarms else "wait" if warnings else "pass"
-    answering = [row for row in life.answered if row.role != "shadow"]
-    total = sum(row.n for row in answering)
-    days = len({row.day for row in answering})
+    total = sum(row.n for row in life.answered)
+    days = len({row.day for row in life.answered})
     labelled = life.labelled_until
     return [
         Tile("Serving", "nothing" if champion is None else f"version {champion}", _serving_note(life)),
@@ -143,7 +143,7 @@ def versions(life: Life) -> list[VersionLine]:
 def _version(life: Life, row: VersionRow) -> VersionLine:
     run, auc, gate = row.run, row.run.metrics.get("auc"), life.gates.get(row.version)
     own = merged([span for span in life.spans if span.version == row.version])
-    answered = sum(each.n for each in life.answered if each.version == row.version and each.role != "shadow")
+    answered = sum(each.n for each in life.answered if each.version == row.version and each.role in ANSWERING)
     roles = {life.route.champion: "champion", life.route.canary: "canary", life.route.shadow: "shadow"}
     trained = (
         f"{words.calendar(run.trained_from)} to {words.calendar(run.trained_until - timedelta(microseconds=1))}"

@@ -319,7 +319,7 @@ def _first_of_each(table: pa.Table, key: Sequence[str]) -> pa.Table:
     if "request_id" in columns:
         own, request = columns.pop("id"), columns.pop("request_id")
         columns["request"] = pc.if_else(pc.equal(request, ""), own, request)
-        place = np.where(_answered(table), place, place + table.num_rows)
+        place = np.where(told(table), place, place + table.num_rows)
     keys = pa.table({**columns, "place": pa.array(place)})
     first = keys.group_by(list(columns), use_threads=False).aggregate([("place", "min")]).column("place_min")
     if len(first) == table.num_rows:
@@ -327,10 +327,12 @@ def _first_of_each(table: pa.Table, key: Sequence[str]) -> pa.Table:
     return table.take(pa.array(np.sort(first.to_numpy() % table.num_rows)))
 
 
-def _answered(table: pa.Table) -> npt.NDArray[np.bool_]:
-    """Which predictions their client was told."""
-    told = pc.and_(pc.equal(table.column("status"), "ok"), pc.not_equal(table.column("decision"), UNANSWERED))
-    return np.asarray(told.to_numpy(), dtype=np.bool_)
+def told(predictions: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which predictions their client was told; needs the columns `status` and `decision`."""
+    whole = pc.and_(
+        pc.equal(predictions.column("status"), "ok"), pc.not_equal(predictions.column("decision"), UNANSWERED)
+    )
+    return np.asarray(whole.to_numpy(), dtype=np.bool_)
 
 
 def _arranged(table: pa.Table, columns: Sequence[str] | None, subject: str) -> pa.Table:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from roadworthy.automation import LEFT_TO_PEOPLE
 from roadworthy.clock import instant, uuid7
 from roadworthy.errors import CorruptArtifact, Fault
 from roadworthy.predictionlog.cases import Answered, Case, CaseFiles, shown_answer, shown_case
@@ -68,7 +69,7 @@ class Desk:
         turned_away = 0
         for share, ids in recorded:
             for at, decision in list(share.decisions.items()):
-                if decision != "people" or share.owners[at] in refused:
+                if decision != LEFT_TO_PEOPLE or share.owners[at] in refused:
                     continue
                 case = self._case(questions[share.owners[at]], share, at, ids[at], now)
                 if self._opened(case):
