@@ -71,8 +71,13 @@ class Settings:
 
     @property
     def statistics(self) -> Path:
-        """What monitors counted: one file a version and day; can be counted again from the log."""
-        return self.root / "statistics"
+        """What monitors counted: one file a version and day."""
+        return self.root / "statistics" / self.namespace
+
+    @property
+    def elsewhere(self) -> Path:
+        """What is known of models that are served elsewhere: how their outcomes are read, and what monitors counted."""
+        return self.root / "elsewhere" / self.namespace
 
     @property
     def nodes(self) -> Path:
@@ -82,7 +87,7 @@ class Settings:
     @property
     def reports(self) -> Path:
         """Gate reports and model reports as HTML."""
-        return self.root / "reports"
+        return self.root / "reports" / self.namespace
 
 
 def is_name(text: str) -> bool:

@@ -100,6 +100,8 @@ def statistics(stores: Stores, watched: Watched, day: int, rows: DayRows) -> Day
         _floats(rows.table, "label"),
         rows.table.column("window_passed").to_numpy(zero_copy_only=False) if rows.table.num_rows else None,
     )  # fmt: skip
+    if not found.profile.n and (before := kept_days(stores, watched.row, day, day)):
+        return before[0]  # retention has dropped its rows: what was counted while they were there stays
     home = _home(stores, watched.row)
     home.mkdir(parents=True, exist_ok=True)
     write_whole(home / f"{day}.json", found.to_json())

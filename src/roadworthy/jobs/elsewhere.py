@@ -6,6 +6,7 @@ watched is change since then; what a registered version has besides (vocabularie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from roadworthy.features.arrow import batch_from_arrow, kind_of
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.columns import Kind
 from roadworthy.features.schema import Field, InputSchema
+from roadworthy.jobs.answers import answered
 from roadworthy.jobs.days import ANSWERING, DAY
 from roadworthy.jobs.history import chosen_model
 from roadworthy.jobs.monitor import monitor
@@ -117,14 +119,12 @@ def monitor_elsewhere(stores: Stores, model: str, *, as_of: datetime | None = No
     raises  TooFewSamples when no version has enough days for a reference
     """
     now = as_of or stores.clock.now()
-    answered = stores.log().predictions(
-        model, namespace=stores.settings.namespace, roles=ANSWERING, columns=["version", "event_time"]
-    )
-    days = answered.column("event_time").cast(pa.int64()).to_numpy() // _DAY_MICROS
-    versions = answered.column("version").to_numpy()
+    days: dict[int, list[int]] = {}
+    for each in answered(stores, model):
+        if each.role in ANSWERING and each.day not in days.setdefault(each.version, []):
+            days[each.version].append(each.day)
     looks = [
-        _Looking(stores, declared(stores, model), int(version), now, np.unique(days[versions == version]))
-        for version in np.unique(versions)
+        _Looking(stores, declared(stores, model), version, now, days[version]) for version in sorted(days)
     ]
     enough = [look for look in looks if look.has_reference()]
     if not enough:
@@ -151,11 +151,11 @@ class _Looking:
     """
 
     def __init__(
-        self, stores: Stores, elsewhere: Elsewhere, version: int, now: datetime, days: np.ndarray
+        self, stores: Stores, elsewhere: Elsewhere, version: int, now: datetime, days: Sequence[int]
     ) -> None:
         self.stores, self.elsewhere, self.version, self.now = stores, elsewhere, version, now
-        self.days = [int(day) for day in days if day < micros(now) // _DAY_MICROS]
-        self.home = stores.settings.statistics / elsewhere.model / str(version)
+        self.days = [day for day in days if day < micros(now) // _DAY_MICROS]
+        self.home = _home(stores, elsewhere.model) / str(version)
         self.subject = f"{elsewhere.model}@{version}"
         self.judged: list[str] = []
         self.verdicts: list[Verdict] = []
@@ -234,6 +234,8 @@ class _Looking:
             _labels(rows),
             _passed(rows),
         )
+        if not found.profile.n and (before := self._history(day, day)):
+            return before[0]  # retention has dropped its rows: what was counted while they were there stays
         publish(self.home / f"{day}.json", lambda draft: draft.write_bytes(found.to_json()))
         return found
 
@@ -320,4 +322,9 @@ def _is_logged(stores: Stores, model: str) -> bool:
 
 
 def _declaration(stores: Stores, model: str) -> Path:
-    return stores.settings.root / "elsewhere" / f"{quote(model, safe='')}.json"
+    return _home(stores, model) / "declared.json"
+
+
+def _home(stores: Stores, model: str) -> Path:
+    """Apart from the statistics of registered versions: a model that comes here later begins with its own."""
+    return stores.settings.elsewhere / quote(model, safe="")

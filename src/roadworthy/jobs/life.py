@@ -1,7 +1,7 @@
 """The life of a model as its stores tell it: versions, what served when, alarms, decisions, days that were counted.
 
 Not here: how it is shown (report). Nothing is counted again: days are read as the monitors kept them; only how many
-predictions each version answered is asked of the log itself, three columns of it.
+predictions each version answered is asked of the log itself.
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from roadworthy.automation import LEFT_TO_PEOPLE
 from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.errors import CorruptArtifact, Refused, UnknownName
+from roadworthy.jobs.answers import Answered, answered
 from roadworthy.jobs.days import kept_days
 from roadworthy.jobs.stores import Stores
 from roadworthy.monitoring.window import RIPE
-from roadworthy.predictionlog.read import told
 from roadworthy.profiles.reference import Reference
 from roadworthy.profiles.summary import DayStatistics
 from roadworthy.registry.alarms import Alarm, Judged
@@ -45,18 +42,6 @@ class Span(msgspec.Struct, frozen=True):
     start: datetime
     end: datetime | None
     share: float = 1.0
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """Answers that reached somebody on one day (days since 1970, UTC): a version's, a fallback's or a person's.
-
-    version   who answered; of a constant, a rule or a person the version in whose place they did
-    """
-
-    day: int
-    version: int
-    role: str
-    n: int
 
 
 @dataclass(frozen=True)
@@ -120,14 +105,14 @@ def read_life(stores: Stores, model: str) -> Life:
         stores.alarms.episodes(model),
     )
     number, route = stores.plans.route(model)
-    answered = _answered(stores, model)
+    by_day = answered(stores, model)
     known = [micros(flip.event_time) for flip in flips]
-    known += [(row.day + 1) * DAY_MICROS for row in answered]
+    known += [(row.day + 1) * DAY_MICROS for row in by_day]
     known += [micros(alarm.closed_event_time or alarm.opened_event_time) for alarm in alarms]
     end = instant(max(known, default=max(micros(row.run.as_of or row.registered_at) for row in versions)))
     times = _event_times(entries, end)
     begun = min(
-        [flip.event_time for flip in flips] + [instant(row.day * DAY_MICROS) for row in answered[:1]],
+        [flip.event_time for flip in flips] + [instant(row.day * DAY_MICROS) for row in by_day[:1]],
         default=end,
     )
     start = min([time for time in times.values() if begun - PRELUDE <= time], default=begun)
@@ -146,7 +131,7 @@ def read_life(stores: Stores, model: str) -> Life:
         entries=entries, times=times,
         days={row.version: kept_days(stores, row, first - 1, last) for row in versions},
         references=_references(stores, versions),
-        answered=answered,
+        answered=by_day,
     )  # fmt: skip
 
 
@@ -189,29 +174,6 @@ def _event_times(entries: Sequence[Entry], end: datetime) -> dict[int, datetime]
         before = own.get(entry.seq, before)
         placed[entry.seq] = before
     return placed
-
-
-def _answered(stores: Stores, model: str) -> tuple[Answered, ...]:
-    """How many answers each version gave, by day and role, in ascending order of days."""
-    table = stores.log().predictions(
-        model,
-        namespace=stores.settings.namespace,
-        columns=["event_time", "version", "role", "status", "decision"],
-    )
-    reached = pc.and_(
-        pc.not_equal(table.column("role"), "shadow"), pc.not_equal(table.column("decision"), LEFT_TO_PEOPLE)
-    )
-    table = table.filter(pc.and_(reached, pa.array(told(table))))
-    if not table.num_rows:
-        return ()
-    day = pa.array(table.column("event_time").cast("int64").to_numpy() // DAY_MICROS)
-    counts = (
-        table.set_column(0, "day", day).group_by(["day", "version", "role"]).aggregate([([], "count_all")])
-    )
-    rows = counts.sort_by(
-        [("day", "ascending"), ("role", "descending"), ("version", "ascending")]
-    ).to_pylist()
-    return tuple(Answered(row["day"], row["version"], str(row["role"]), row["count_all"]) for row in rows)
 
 
 def _references(stores: Stores, versions: Sequence[VersionRow]) -> dict[int, Reference]:

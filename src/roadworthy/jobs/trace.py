@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from roadworthy.clock import instant
 from roadworthy.data.manifest import read_manifest
 from roadworthy.errors import RoadworthyError, UnknownName
+from roadworthy.jobs.answers import answered
 from roadworthy.jobs.days import ANSWERING, DAY, inputs_of
 from roadworthy.jobs.history import gate_ruling, require_model, training_period
 from roadworthy.jobs.stores import Stores
@@ -297,16 +298,10 @@ def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
 
 
 def _answers(stores: Stores, model: str, versions: list[int]) -> dict[int, int]:
-    """Answers that reached somebody, by version; shadows are asked too, but nobody acted on what they said."""
-    found = stores.log().predictions(
-        model,
-        namespace=stores.settings.namespace,
-        versions=versions,
-        roles=ANSWERING,
-        columns=["version", "status"],
-    )
-    ok = found.filter(pc.equal(found.column("status"), "ok")) if found.num_rows else found
-    counted = Counter(ok.column("version").to_pylist())
+    """Answers that reached somebody, by version; at most, as a rule or a constant in its place counts as well."""
+    counted: Counter[int] = Counter()
+    for each in answered(stores, model):
+        counted[each.version] += each.n if each.role in (*ANSWERING, "fallback") else 0
     return {version: counted[version] for version in versions}
 
 

@@ -23,6 +23,7 @@ from roadworthy.estimators.accepted import format_for
 from roadworthy.features.arrow import batch_from_arrow, schema_from_arrow
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.schema import InputSchema, Role
+from roadworthy.jobs.answers import answered
 from roadworthy.jobs.hiding import hide_questions
 from roadworthy.jobs.questions import Questions, load_questions
 from roadworthy.jobs.stores import Stores
@@ -187,11 +188,26 @@ def _register(
             "holdout_rows": later.n,
         },
     )
-    version = stores.versions.register(model.name, digest, str(directory), run, now, event_time=end)
+    version = stores.versions.register(
+        model.name,
+        digest,
+        str(directory),
+        run,
+        now,
+        event_time=end,
+        above=_served_elsewhere(stores, model.name),
+    )
     return TrainedVersion(
         reference=f"{model.name}@{version}", model=model.name, version=version, digest=digest, known=known,
         rows=trained.labelled, holdout_rows=later.n, metrics=metrics, baseline=baseline,
     )  # fmt: skip
+
+
+def _served_elsewhere(stores: Stores, model: str) -> int:
+    """The highest version in the log of a model that has none of its own yet: its numbers are not given again."""
+    if stores.versions.all(model):
+        return 0
+    return max((each.version for each in answered(stores, model)), default=0)
 
 
 def _reference(trained: Trained, learn: Questions) -> bytes:

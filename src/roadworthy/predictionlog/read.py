@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from roadworthy.clock import micros
+from roadworthy.clock import DAY_MICROS, micros
 from roadworthy.errors import Conflict, UnknownName
 from roadworthy.predictionlog.columns import (
     OUTCOME_SCHEMA,
@@ -128,6 +128,23 @@ class PredictionLog:
             shapes = [prediction_schema(schema) for schema in (None, *schemas.values())]
             kept = [_of_schema(shape.empty_table(), "", needed) for shape in shapes]
         return _united(kept)
+
+    def days(self, model: str, *, namespace: str = DEFAULT_NAMESPACE) -> list[int]:
+        """Days since 1970 (UTC) of the event times of a model's predictions, ascending; reads no rolled row."""
+        home = model_directory(self.log, "predictions", namespace, model)
+        rolled = {
+            day
+            for digest in values_of(home, "schema")
+            for day in values_of(home / f"schema={digest}", "date")
+        }
+        found = {int(np.datetime64(day, "D").astype(np.int64)) for day in rolled}
+        for _, contents in self._tail():
+            found.update(
+                record.event_time // DAY_MICROS
+                for record in contents.predictions
+                if record.model == model and record.namespace == namespace
+            )
+        return sorted(found)
 
     def outcomes(
         self,

@@ -103,8 +103,9 @@ class Versions:
         *,
         actor: str = "train",
         event_time: datetime | None = None,
+        above: int = 0,
     ) -> int:
-        """Give an artifact a version number and return it; numbers count up from 1 for each model.
+        """Give an artifact a version number and return it; numbers count up from `above` + 1 for each model.
 
         The same digest again is the same version: its number is returned and its first record stays.
 
@@ -119,7 +120,7 @@ class Versions:
         for _ in range(_DRAWS):
             try:
                 with writing(self._engine) as connection:
-                    return self._draw(connection, model, digest, directory, run, decision)
+                    return self._draw(connection, model, digest, directory, run, decision, above)
             except IntegrityError:
                 continue
         raise Conflict(f"{_DRAWS} others registered versions of {model} at the same time: register it again")
@@ -198,6 +199,7 @@ class Versions:
         directory: str,
         run: RunRecord,
         decision: Decision,
+        above: int,
     ) -> int:
         of_model = (versions.c.namespace == self._namespace, versions.c.model == model)
         known = connection.execute(
@@ -205,12 +207,13 @@ class Versions:
         ).scalar()
         if known is not None:
             return int(known)
-        last = connection.execute(select(func.max(versions.c.version)).where(*of_model)).scalar() or 0
+        highest = connection.execute(select(func.max(versions.c.version)).where(*of_model)).scalar()
+        number = int(above if highest is None else highest) + 1
         connection.execute(
             insert(versions).values(
                 namespace=self._namespace,
                 model=model,
-                version=last + 1,
+                version=number,
                 digest=digest,
                 directory=directory,
                 run=as_text(run),
@@ -220,9 +223,9 @@ class Versions:
         )
         details = {"digest": digest}
         record(
-            connection, self._namespace, "register", decision, model=model, version=last + 1, details=details
+            connection, self._namespace, "register", decision, model=model, version=number, details=details
         )
-        return int(last) + 1
+        return number
 
 
 def parse_reference(reference: str) -> tuple[str, int]:

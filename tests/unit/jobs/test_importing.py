@@ -19,11 +19,13 @@ import pytest
 from roadworthy.errors import DefinitionError, Refused, SchemaError, TooFewSamples, UnknownName
 from roadworthy.jobs.elsewhere import declared, monitor_any
 from roadworthy.jobs.importing import import_log
+from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.stores import Stores, open_stores
+from roadworthy.jobs.train import train
 from roadworthy.predictionlog.gaps import gaps
 from roadworthy.predictionlog.importing import Meaning
 from roadworthy.settings import Settings
-from small_workspace import MODEL
+from small_workspace import FIRST_UNTIL, HALF_MONTH, MODEL, SECOND_UNTIL, define
 
 DAY = 86_400_000_000
 START = 1_700_006_400_000_000 // DAY * DAY
@@ -178,6 +180,30 @@ def test_a_model_that_is_only_logged_is_monitored(stores: Stores, tmp_path: Path
     assert "calibration" in {alarm.check for alarm in seen.opened}
     assert {alarm.subject.split()[0] for alarm in seen.opened} == {"fraud@1"}
     assert monitor_any(stores, "fraud", as_of=NOW).days == ()
+
+
+def test_a_model_that_comes_here_begins_after_the_versions_that_were_imported(tmp_path: Path) -> None:
+    """What it answered elsewhere is not taken for what its first version here answers."""
+    named = define(tmp_path)
+    moved = named.stores()
+    path = tmp_path / "old.parquet"
+    pq.write_table(old(days=7), path)
+    import_log(moved, path, meaning(model=MODEL, version=2))
+    ingest_file(moved.settings, named.definition)
+    first, second = (
+        train(moved, named.definition, until=until, holdout=HALF_MONTH)
+        for until in (FIRST_UNTIL, SECOND_UNTIL)
+    )
+    moved.engine.dispose()
+    assert (first.version, second.version) == (3, 4)
+
+
+def test_namespaces_do_not_share_what_was_counted_or_reported(tmp_path: Path) -> None:
+    """A model of the same name and version in another namespace is another model."""
+    one, other = Settings(tmp_path, "prod"), Settings(tmp_path, "staging")
+    assert one.statistics != other.statistics
+    assert one.reports != other.reports
+    assert one.elsewhere != other.elsewhere
 
 
 def test_a_file_that_ends_is_not_a_model_that_fell_silent(stores: Stores, tmp_path: Path) -> None:

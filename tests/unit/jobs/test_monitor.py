@@ -8,17 +8,26 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from roadworthy.clock import micros
+from roadworthy.clock import DAY_MICROS, micros
 from roadworthy.errors import Conflict, CorruptArtifact
 from roadworthy.jobs import monitor as monitoring
+from roadworthy.jobs.days import Watched, kept_days, read_day, statistics
 from roadworthy.jobs.monitor import monitor
 from roadworthy.jobs.stores import Stores
+from roadworthy.predictionlog.journal import journals_in
 from roadworthy.predictionlog.record import Prediction
+from roadworthy.predictionlog.retain import retain
+from roadworthy.predictionlog.roll import roll
 from roadworthy.traffic import Route
 from roadworthy.verdict import Verdict
 from smalltown import DAY, MODEL, OPENED, WEEK, Town, a_week, answer, serve, tell, told
 
 HOURS = 3 * 3_600_000_000
+
+
+def roll_all(stores: Stores) -> None:
+    """Bring everything that was logged into files."""
+    roll(journals_in(stores.journals()), stores.settings.log)
 
 
 def _windows(stores: Stores, check: str) -> list[tuple[int, int | None, int]]:
@@ -42,6 +51,22 @@ def test_a_day_is_judged_once(town: Town, town_stores: Stores) -> None:
     assert len(monitor(town_stores, MODEL, as_of=WEEK).days) == 5
     assert _windows(town_stores, "volume") == [(day, 1, 0) for day in range(7)]
     assert _windows(town_stores, "calibration") == [(day, 1, 0) for day in range(5)]
+
+
+def test_what_was_counted_outlives_the_rows_that_retention_drops(town: Town, town_stores: Stores) -> None:
+    """A day that matures when its rows are gone keeps its count, instead of becoming a day without predictions."""
+    a_week(town, town_stores)
+    roll_all(town_stores)
+    monitor(town_stores, MODEL, as_of=OPENED + 2 * DAY)
+    row, day = town_stores.versions.get(MODEL, 1), micros(OPENED) // DAY_MICROS
+    (before,) = kept_days(town_stores, row, day, day)
+    retain(town_stores.settings.log, OPENED + DAY)
+    assert town_stores.log().predictions(MODEL, end=OPENED + DAY, columns=["id"]).num_rows == 0
+    watched = Watched.open(town_stores, row)
+    rows = read_day(town_stores, watched, day, WEEK, counted=True)
+    assert statistics(town_stores, watched, day, rows) == before
+    assert before.profile.n > 0
+    assert kept_days(town_stores, row, day, day) == [before]
 
 
 def test_a_day_that_failed_is_due_again(

@@ -317,6 +317,16 @@ def test_outcomes_are_chosen_by_when_they_arrived(log: PredictionLog, rolled: in
     assert log.outcomes("delay", arrived_from=since + timedelta(microseconds=1)).num_rows == 0
 
 
+def test_the_days_of_a_model_are_those_of_its_files_and_of_its_journals(log: PredictionLog) -> None:
+    """In order, once each, without those of other models."""
+    (directory,) = log.journals
+    roll([sealed(directory, [prediction(0)])], log.log)
+    later = prediction(1, event_time=START + 3 * DAY)
+    sealed(directory, [later, prediction(2), prediction(3, model="other", event_time=START + 9 * DAY)])
+    assert log.days("delay") == [START // DAY, START // DAY + 3]
+    assert log.days("nobody") == []
+
+
 def test_reading_leaves_the_log_as_it_is(log: PredictionLog) -> None:
     """Readers need no right to write."""
     sealed(log.journals[0], [prediction(0)])
