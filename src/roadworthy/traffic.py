@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -66,6 +66,21 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     routes: Mapping[str, Route] = {}
     staged: tuple[Staged, ...] = ()
     written_at: int = 0
+
+
+def unit_text(value: Any) -> str:
+    """A unit as text, as it is hashed and logged: whole numbers without a point, missing as "".
+
+    >>> unit_text("UA1545"), unit_text(7.0), unit_text(None)
+    ('UA1545', '7', '')
+    """
+    if type(value) is str:
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def fraction(unit: str, salt: str) -> float:

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from pyarrow.fs import LocalFileSystem
 
 from roadworthy.data.conform import conform, duplicates
 from roadworthy.data.fingerprint import fingerprint
-from roadworthy.data.schema import TableSchema
+from roadworthy.data.schema import TableSchema, kind_of
 from roadworthy.durable import DRAFT, publish
 from roadworthy.errors import (
     Conflict,
@@ -37,6 +37,7 @@ from roadworthy.errors import (
     SchemaError,
     UnknownName,
 )
+from roadworthy.traffic import unit_text
 
 _SCHEMA = "schema.json"
 _LOCK = ".lock"
@@ -156,8 +157,8 @@ def batches(directory: Path, name: str) -> list[Ingested]:
     return found
 
 
-def forget_rows(directory: Path, name: str, column: str, value: str) -> int:
-    """Remove every row with that text in a column from a table, and return how many; safe to repeat.
+def forget_rows(directory: Path, name: str, column: str, units: Collection[str]) -> int:
+    """Remove every row about these units from a table, and return how many; safe to repeat.
 
     A batch keeps its name and knows the fingerprint that it had, so that ingesting it again does not bring rows back.
     raises   NotReady while another process ingests into this table
@@ -167,7 +168,9 @@ def forget_rows(directory: Path, name: str, column: str, value: str) -> int:
         for path in _batch_files(directory / name):
             marks = _footer(path).metadata
             rows = pq.ParquetFile(path).read()
-            kept = rows.filter(pc.fill_null(pc.not_equal(rows.column(column), value), True))
+            if column not in rows.column_names:  # of a batch from before the table had it
+                continue
+            kept = without_units(rows, column, units)
             if kept.num_rows == rows.num_rows:
                 continue
             before = marks.get(_BEFORE, marks[_FINGERPRINT])
@@ -178,6 +181,20 @@ def forget_rows(directory: Path, name: str, column: str, value: str) -> int:
             publish(path, partial(pq.write_table, marked, compression="zstd", write_page_checksum=True))
             removed += rows.num_rows - kept.num_rows
     return removed
+
+
+def without_units(rows: pa.Table, column: str, units: Collection[str]) -> pa.Table:
+    """The rows whose column, of whatever type, is none of these units, which are given as the log writes them.
+
+    >>> without_units(pa.table({"trip": [7.0, 8.0, None]}), "trip", ["7"]).column("trip").to_pylist()
+    [8.0, None]
+    """
+    values = rows.column(column)
+    if kind_of(values.type) == "string":
+        gone = pc.is_in(values.cast(pa.string()), value_set=pa.array(units, pa.string()))
+    else:
+        gone = pa.array([unit_text(value) in units for value in values.to_pylist()], pa.bool_())
+    return rows.filter(pc.invert(gone))
 
 
 def _again(target: Path, table: str, batch: str, digest: str) -> Ingested:

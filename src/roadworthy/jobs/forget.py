@@ -14,12 +14,11 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from roadworthy.clock import instant, micros
 from roadworthy.data.manifest import read_manifest
-from roadworthy.data.tables import forget_rows, table_names, table_schema
+from roadworthy.data.tables import forget_rows, table_names, table_schema, without_units
 from roadworthy.errors import DefinitionError
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import holdout_path, manifest_path
@@ -159,17 +158,14 @@ def _forget_tables(
     for name in table_names(stores.settings.tables):
         schema = table_schema(stores.settings.tables, name)
         for column in sorted(columns):
-            found = schema.column(column)
-            if found is not None and found.kind == "string":
-                for unit in units:
-                    rows[f"table {name}"] += forget_rows(stores.settings.tables, name, column, unit)
+            if schema.column(column) is not None:
+                rows[f"table {name}"] += forget_rows(stores.settings.tables, name, column, units)
     for path in sorted(stores.settings.quarantine.glob("*/*/rows.arrow")):
         with pa.OSFile(str(path)) as source:
             table = pa.ipc.open_file(source).read_all()
         kept = table
         for column in columns & set(table.column_names):
-            if pa.types.is_string(table.schema.field(column).type):
-                kept = _without(kept, column, units)
+            kept = without_units(kept, column, units)
         if kept.num_rows < table.num_rows:
             publish(path, partial(_write_arrow, kept))
             rows[f"refused {path.parent.name}"] += table.num_rows - kept.num_rows
@@ -185,7 +181,7 @@ def _forget_evidence(
         held_out, keys = holdout_path(stores, row.digest), manifest_path(stores, row.digest)
         if held_out.exists():
             table = pq.ParquetFile(held_out).read()
-            kept = _without(table, column, (unit, name))
+            kept = without_units(table, column, (unit, name))
             if kept.num_rows < table.num_rows:
                 publish(held_out, partial(pq.write_table, kept, compression="zstd"))
                 rows[f"evidence {row.reference}"] += table.num_rows - kept.num_rows
@@ -208,12 +204,6 @@ def _in_vocabulary(stores: Stores, versions: Sequence[VersionRow], unit: str) ->
         for row in versions
         if quoted in (stores.settings.artifacts / row.digest / "features.json").read_bytes()
     ]
-
-
-def _without(table: pa.Table, column: str, units: Sequence[str]) -> pa.Table:
-    """The rows of a table that are not of these units."""
-    found = pc.is_in(table.column(column).cast(pa.string()), value_set=pa.array(units, pa.string()))
-    return table.filter(pc.invert(found))
 
 
 def _write_arrow(table: pa.Table, path: Path) -> None:

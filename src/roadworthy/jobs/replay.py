@@ -23,6 +23,7 @@ from roadworthy.jobs.sender import Post, Sender
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.tick import tick
 from roadworthy.model import Model, load_definition
+from roadworthy.traffic import unit_text
 
 #: Rows and outcomes in one request at most; servers refuse far larger ones.
 _PIECE = 1_000
@@ -136,16 +137,17 @@ class Replay:
         known_at = self.questions.label_known_at[rows]
         asked_at, values = self.questions.asked_at[rows], self.questions.label[rows]
         hours: dict[int, list[dict[str, object]]] = {}
-        for unit, asked, at, value in zip(
+        for raw, asked, at, value in zip(
             units, asked_at.tolist(), known_at.tolist(), values.tolist(), strict=True
         ):
             if at == NEVER:
                 continue
+            unit = unit_text(raw)
             hours.setdefault(at // HOUR_MICROS, []).append(
                 {
                     "id": f"{self.model.outcome.name}:{unit}:{asked}",
                     "model": self.model.name,
-                    "unit": str(unit),
+                    "unit": unit,
                     "name": self.model.outcome.name,
                     "value": value,
                     "event_time": instant(at).isoformat(),

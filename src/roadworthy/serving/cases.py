@@ -22,8 +22,8 @@ from roadworthy.predictionlog.cases import Answered, Case, CaseFiles, shown_answ
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json, shown
 from roadworthy.serving.questions import Question
-from roadworthy.serving.recording import unit_text
 from roadworthy.serving.scoring import Share
+from roadworthy.traffic import unit_text
 
 logger = logging.getLogger("roadworthy.worker")
 

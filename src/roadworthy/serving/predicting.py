@@ -19,11 +19,11 @@ from roadworthy.serving.cases import Desk
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.fallback import rescue
 from roadworthy.serving.questions import Predicted, Question
-from roadworthy.serving.recording import Fate, Recorder, unit_text
+from roadworthy.serving.recording import Fate, Recorder
 from roadworthy.serving.scoring import Share, ask
 from roadworthy.serving.table import Served
 from roadworthy.serving.telemetry import Telemetry
-from roadworthy.traffic import Role, assign
+from roadworthy.traffic import Role, assign, unit_text
 
 logger = logging.getLogger("roadworthy.worker")
 

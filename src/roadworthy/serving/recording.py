@@ -8,12 +8,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from roadworthy.clock import Clock, uuid7_head, uuid7_tail
 from roadworthy.predictionlog.record import Group, Status
 from roadworthy.serving.questions import Question
 from roadworthy.serving.scoring import Share
+from roadworthy.traffic import unit_text
 
 #: (status, error, decision) of a row
 Fate = tuple[Status, str, str]
@@ -101,18 +101,3 @@ class Recorder:
             encoded=encoded,
             outputs=outputs,
         )
-
-
-def unit_text(value: Any) -> str:
-    """A unit as text, as it is hashed and logged: whole numbers without a point, missing as "".
-
-    >>> unit_text("UA1545"), unit_text(7.0), unit_text(None)
-    ('UA1545', '7', '')
-    """
-    if type(value) is str:
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

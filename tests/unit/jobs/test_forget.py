@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from roadworthy.data.tables import read
-from roadworthy.errors import DefinitionError, Refused
+from roadworthy.data.schema import STORED_AS, Column, TableSchema
+from roadworthy.data.tables import ingest, read
+from roadworthy.errors import DefinitionError, Refused, SchemaError
 from roadworthy.jobs.forget import forget
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.stores import Stores
@@ -116,3 +119,38 @@ def test_rows_without_a_unit_cannot_be_forgotten_as_one(keyed: Stores) -> None:
     """The empty text stands for many."""
     with pytest.raises(DefinitionError, match="no unit"):
         forget(keyed, "", actor="anna")
+
+
+#: A unit as a column of some type holds it, and as the log writes it.
+HELD = (
+    (pa.array([7, 8], pa.int64()), "7"),
+    (pa.array([7.0, 1e16]), "7"),
+    (pa.array([7.0, 1e16]), "10000000000000000"),
+    (pa.array([True, False]), "True"),
+    (pa.array(["7", "8"], pa.large_string()), "7"),
+    (pa.array(["7", "8"]).dictionary_encode(), "7"),
+    (pa.array([7, None]).dictionary_encode(), "7"),
+)
+
+
+@pytest.mark.parametrize(("units", "unit"), HELD, ids=lambda value: str(getattr(value, "type", value)))
+def test_a_refused_batch_loses_a_unit_whatever_type_it_came_in(
+    keyed: Stores, units: pa.Array, unit: str
+) -> None:
+    """Numbers are compared as the log writes them, text however it is encoded."""
+    schema = TableSchema("rides", ("trip",), (Column("trip", "string"), Column("fare", "float")))
+    with pytest.raises(SchemaError):
+        ingest(keyed.settings.tables, keyed.settings.quarantine, schema, pa.table({"trip": units}), "one")
+    assert forget(keyed, unit, actor="anna").rows["refused one"] == 1
+    with pa.OSFile(str(keyed.settings.quarantine / "rides" / "one" / "rows.arrow")) as file:
+        assert pa.ipc.open_file(file).read_all().num_rows == 1
+
+
+@pytest.mark.parametrize("kind", ["int", "float"])
+def test_a_unit_that_is_a_number_leaves_ingested_tables(keyed: Stores, kind: Literal["int", "float"]) -> None:
+    """Otherwise the next training learns from it again."""
+    schema = TableSchema("rides", ("ride",), (Column("ride", "int"), Column("trip", kind)))
+    rows = pa.table({"ride": [1, 2, 3], "trip": pa.array([7, 8, 7]).cast(STORED_AS[kind])})
+    ingest(keyed.settings.tables, keyed.settings.quarantine, schema, rows, "one")
+    assert forget(keyed, "7", actor="anna").rows["table rides"] == 2
+    assert read(keyed.settings.tables, "rides", ["trip"]).column("trip").to_pylist() == [8]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from roadworthy.clock import parse_instant
@@ -61,6 +64,20 @@ def test_no_outcome_is_sent_before_it_was_known(town: Town, town_stores: Stores)
     for _, body, at in _sent(town, town_stores):
         for one in body.get("outcomes", []):
             assert parse_instant(one["event_time"]) <= parse_instant(at)
+
+
+def test_an_outcome_names_its_unit_as_the_log_writes_it(town: Town, town_stores: Stores) -> None:
+    """A whole number without a point; otherwise it would never be joined."""
+    questions = town.questions(town_stores, OPENED, OPENED + DAY)
+    place = questions.table.column_names.index("parcel")
+    numbered = questions.table.set_column(place, "parcel", pa.array(np.arange(questions.n, dtype=np.float64)))
+    sender = Recording()
+    replay = Replay(load_definition(town.definition).model(), replace(questions, table=numbered), sender)
+    replay.run(OPENED, OPENED + DAY, lambda now: now + DAY)
+    bodies = [msgspec.json.decode(post.body) for post in sender.posts]
+    told = {one["unit"] for body in bodies for one in body.get("outcomes", [])}
+    assert told
+    assert told <= {str(number) for number in range(questions.n)}
 
 
 def test_many_rows_of_one_instant_travel_in_pieces_with_names_of_their_own(

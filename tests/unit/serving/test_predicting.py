@@ -9,8 +9,7 @@ import pytest
 
 from roadworthy.predictionlog.record import UNANSWERED, Number
 from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.recording import unit_text
-from roadworthy.traffic import Route, assign
+from roadworthy.traffic import Route, assign, unit_text
 
 from .building import Arithmetic, Bench, fail, half, rows, version
 
