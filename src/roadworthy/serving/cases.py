@@ -20,7 +20,7 @@ from roadworthy.clock import instant, uuid7
 from roadworthy.errors import CorruptArtifact, Fault
 from roadworthy.predictionlog.cases import Answered, Case, CaseFiles, shown_answer, shown_case
 from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json, shown
+from roadworthy.serving.faults import explain, invalid, kind_of, malformed_json, shown
 from roadworthy.serving.questions import Question
 from roadworthy.serving.scoring import Share
 from roadworthy.traffic import unit_text
@@ -208,8 +208,7 @@ def _explained(body: bytes, error: Exception) -> Rejected:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as worse:
         return malformed_json(body, worse)
-    faults = explain(content, Said, "$") if isinstance(content, dict) else []
-    return invalid(faults or [fault_of(error)])
+    return invalid(explain(content, Said, "$"), error)
 
 
 def _query(query: bytes) -> tuple[str | None, int]:

@@ -18,7 +18,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
 
-#: More faults than this are counted, not listed: the answer stays readable and small.
+#: More faults than this are not listed: the answer stays readable and small.
 MAX_FAULTS = 100
 
 
@@ -77,8 +77,6 @@ class Rejected(RoadworthyError):
             for fault in self.faults[:MAX_FAULTS]
         ]
         error: dict[str, Any] = {"kind": self.kind, "message": str(self), "faults": faults}
-        if len(self.faults) > MAX_FAULTS:
-            error["faults_not_listed"] = len(self.faults) - MAX_FAULTS
         return Answer(self.status, msgspec.json.encode({"error": error}), headers=self.headers)
 
 

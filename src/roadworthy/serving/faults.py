@@ -6,25 +6,46 @@ Not here: which values are right; types and schemas say that.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from roadworthy.errors import Fault
-from roadworthy.serving.exchange import Rejected
+from roadworthy.serving.exchange import MAX_FAULTS, Rejected
 
 _AT = re.compile(r" - at `(\$.*)`$")
 _NOT_NUMBERS = re.compile(rb"[\s:,\[]-?(NaN|Infinity|Inf|nan|inf)\b")
 
 
-def invalid(faults: Sequence[Fault]) -> Rejected:
-    """The refusal of a request that was understood and is wrong."""
-    count = len(faults)
-    subject = f"{count:,} fault{'s' * (count != 1)} in the request"
+def invalid(faults: Iterable[Fault], error: Exception | None = None) -> Rejected:
+    """The refusal of a request that was understood and is wrong.
+
+    error   what msgspec said, for a request in which no other fault is found
+    """
+    listed = first(faults)
+    if not listed and error is not None:
+        listed = [fault_of(error)]
+    count = len(listed)
+    subject = f"{'at least ' * (count == MAX_FAULTS)}{count:,} fault{'s' * (count != 1)} in the request"
     return Rejected(
-        422, "invalid_request", f"{subject}; nothing of it was used and nothing was logged", faults
+        422, "invalid_request", f"{subject}; nothing of it was used and nothing was logged", listed
     )
+
+
+def first(faults: Iterable[Fault]) -> list[Fault]:
+    """As many faults as an answer lists. No further ones are looked for: explaining a body takes a thousand times as
+    long as reading it, and meanwhile nobody else is answered.
+    """
+    return list(islice(faults, MAX_FAULTS))
+
+
+def too_many(rows: int, limit: int) -> Rejected:
+    """The refusal of a request with more rows than are read at once."""
+    sent = f"the request has {rows:,} rows, at most {limit:,} are read at once"
+    return Rejected(413, "too_many_rows", f"{sent}: split it into several requests")
 
 
 def malformed_json(body: bytes, error: Exception) -> Rejected:
@@ -40,25 +61,36 @@ def malformed_json(body: bytes, error: Exception) -> Rejected:
     return Rejected(400, "malformed_json", f"the body cannot be read as JSON: {reason}")
 
 
-def explain(content: Mapping[str, Any], expected: type[msgspec.Struct], path: str) -> list[Fault]:
+def explain(content: Any, expected: type[msgspec.Struct], path: str) -> Iterator[Fault]:
     """Every fault of one object against a struct: missing, unknown and wrong fields."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(expected)}
-    faults = [
-        Fault(f"{path}.{shown(name)}", "no such field", kind_of(value))
-        for name, value in content.items()
-        if name not in fields
-    ]
+    if not isinstance(content, dict):
+        yield Fault(path, "an object", kind_of(content))
+        return
+    try:
+        msgspec.convert(content, expected)
+    except msgspec.ValidationError:
+        pass
+    else:
+        return
+    fields = _fields(expected)
+    for name, value in content.items() if expected.__struct_config__.forbid_unknown_fields else ():
+        if name not in fields:
+            yield Fault(f"{path}.{shown(name)}", "no such field", kind_of(value))
     for name, field in fields.items():
         if name not in content:
             if field.required:
-                faults.append(Fault(f"{path}.{name}", "a value", "nothing: the key is absent"))
+                yield Fault(f"{path}.{name}", "a value", "nothing: the key is absent")
             continue
         try:
             msgspec.convert(content[name], field.type)
         except msgspec.ValidationError as error:
             found = fault_of(error)
-            faults.append(Fault(f"{path}.{name}{found.path[1:]}", found.expected, kind_of(content[name])))
-    return faults
+            yield Fault(f"{path}.{name}{found.path[1:]}", found.expected, kind_of(content[name]))
+
+
+@cache
+def _fields(of: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(of)}
 
 
 def fault_of(error: Exception) -> Fault:

@@ -6,8 +6,9 @@ Not here: what inputs are called and mean (foreign_schemas), and records (foreig
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ from roadworthy.features.columns import EARLIEST, LATEST
 from roadworthy.features.schema import MAX_ITEMS, MAX_TEXT
 from roadworthy.predictionlog.record import Kind
 from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json, shown
+from roadworthy.serving.faults import explain, first, invalid, kind_of, malformed_json, shown
 from roadworthy.serving.foreign_schemas import Role
 from roadworthy.settings import is_name
 
@@ -99,18 +100,21 @@ def checked(body: bytes, served: Collection[str], limit: int) -> Body:
     try:
         decoded = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _explained(body, error) from None
-    count = len(decoded.predictions)
-    if count > limit:
-        raise Rejected(
-            413, "too_many_rows", f"{count:,} predictions, at most {limit:,} are read at once: split them"
-        )
+        raise _explained(body, error, limit) from None
+    if len(decoded.predictions) > limit:
+        raise _too_many(len(decoded.predictions), limit)
     predictions, schemas = enumerate(decoded.predictions), enumerate(decoded.schemas)
-    faults = [fault for number, one in predictions for fault in _contradictions(number, one, served)]
-    faults += [fault for number, one in schemas for fault in _schema_faults(number, one)]
+    contradictions = (_contradictions(number, one, served) for number, one in predictions)
+    wrong_schemas = (_schema_faults(number, one) for number, one in schemas)
+    faults = first(chain.from_iterable(chain(contradictions, wrong_schemas)))
     if faults:
         raise invalid(faults)
     return decoded
+
+
+def _too_many(count: int, limit: int) -> Rejected:
+    sentence = f"{count:,} predictions, at most {limit:,} are read at once: split them"
+    return Rejected(413, "too_many_rows", sentence)
 
 
 def micros_of(moment: datetime | int) -> int:
@@ -171,7 +175,7 @@ def _schema_faults(number: int, sent: SentSchema) -> list[Fault]:
     return faults
 
 
-def _explained(body: bytes, error: Exception) -> Rejected:
+def _explained(body: bytes, error: Exception, limit: int) -> Rejected:
     """Everything that is wrong with a body that could not be decoded at once."""
     try:
         content = msgspec.json.decode(body)
@@ -179,23 +183,20 @@ def _explained(body: bytes, error: Exception) -> Rejected:
         return malformed_json(body, malformed)
     if not isinstance(content, dict) or not isinstance(content.get("predictions"), list):
         return invalid([Fault("$", "an object with `predictions`, a list", kind_of(content))])
-    faults: list[Fault] = [
-        Fault(f"$.{shown(name)}", "no such field", kind_of(value))
-        for name, value in content.items()
-        if name not in {"predictions", "schemas"}
-    ]
+    if len(content["predictions"]) > limit:
+        return _too_many(len(content["predictions"]), limit)
+    return invalid(_faults(content), error)
+
+
+def _faults(content: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, value in content.items():
+        if name not in {"predictions", "schemas"}:
+            yield Fault(f"$.{shown(name)}", "no such field", kind_of(value))
     for number, one in enumerate(content["predictions"]):
-        faults += _item_faults(f"$.predictions[{number}]", one, Sent)
+        yield from explain(one, Sent, f"$.predictions[{number}]")
     declared = content.get("schemas", [])
     if not isinstance(declared, list):
-        faults.append(Fault("$.schemas", "a list", kind_of(declared)))
-    else:
-        for number, one in enumerate(declared):
-            faults += _item_faults(f"$.schemas[{number}]", one, SentSchema)
-    return invalid(faults or [fault_of(error)])
-
-
-def _item_faults(path: str, content: Any, expected: type[msgspec.Struct]) -> list[Fault]:
-    if not isinstance(content, dict):
-        return [Fault(path, "an object", kind_of(content))]
-    return explain(content, expected, path)
+        yield Fault("$.schemas", "a list", kind_of(declared))
+        return
+    for number, one in enumerate(declared):
+        yield from explain(one, SentSchema, f"$.schemas[{number}]")

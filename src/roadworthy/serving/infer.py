@@ -19,9 +19,6 @@ from roadworthy.serving.questions import Predicted, Question
 from roadworthy.serving.requests import PredictRequest
 from roadworthy.serving.table import Served, Table
 
-#: Outputs that are answered when a request names none; the others only where they say something unusual.
-_ALWAYS: Final = 3
-
 EXTENSIONS: Final = ("binary_tensor_data",)
 _DEADLINE: Final = b"x-roadworthy-deadline-ms"
 
@@ -93,17 +90,25 @@ async def infer(answering: Answering, asked: Asked, call: Call) -> Inferred:
 
 def outputs_of(predicted: Predicted, wanted: Sequence[str]) -> list[Output]:
     """The tensors of an answer: those asked for, else the usual ones and those that say something unusual."""
-    n = len(predicted.outputs)
-    values: dict[str, list[Any]] = {
+    unusual = {"decision": predicted.decisions, "fallback": predicted.fallback}
+    wanted = wanted or [name for name in OUTPUTS if name not in unusual or unusual[name]]
+    return [Output(name, OUTPUTS[name], _values(predicted, name)) for name in wanted]
+
+
+def _values(predicted: Predicted, name: str) -> list[Any]:
+    """One value of every row."""
+    rows = range(len(predicted.outputs))
+    if name == "decision":
+        return [predicted.decisions.get(row, "") for row in rows]
+    if name == "fallback":
+        fallback = set(predicted.fallback)
+        return [row in fallback for row in rows]
+    usual: dict[str, list[Any]] = {
         "output": predicted.outputs,
         "id": predicted.ids,
         "version": predicted.versions,
-        "decision": [predicted.decisions.get(row, "") for row in range(n)],
-        "fallback": [row in predicted.fallback for row in range(n)],
     }
-    if not wanted:
-        wanted = [name for number, name in enumerate(OUTPUTS) if number < _ALWAYS or any(values[name])]
-    return [Output(name, OUTPUTS[name], values[name]) for name in wanted]
+    return usual[name]
 
 
 def version_of(predicted: Predicted) -> str:

@@ -6,14 +6,14 @@ Not here: tensors (infer_tensors) and who is asked (infer). A handler's `Call.na
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from roadworthy.errors import Fault
 from roadworthy.serving.exchange import Answer, Call, Rejected
-from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json
+from roadworthy.serving.faults import explain, invalid, kind_of, malformed_json
 from roadworthy.serving.infer import (
     EXTENSIONS,
     Answering,
@@ -213,15 +213,12 @@ def _explained(body: bytes, error: Exception) -> Rejected:
         return malformed_json(body, malformed)
     if not isinstance(content, dict):
         return invalid([Fault("$", "an object with `inputs`", kind_of(content))])
-    faults: list[Fault] = []
+    return invalid(_faults(content), error)
+
+
+def _faults(content: Mapping[str, Any]) -> Iterator[Fault]:
     lists: Sequence[tuple[str, type[msgspec.Struct]]] = (("inputs", _SentTensor), ("outputs", _SentOutput))
     for name, expected in lists:
         listed = content.get(name)
-        known = {field.name for field in msgspec.structs.fields(expected)}
         for number, one in enumerate(listed if isinstance(listed, list) else []):
-            path = f"$.{name}[{number}]"
-            if isinstance(one, dict):
-                faults += explain({key: one[key] for key in one if key in known}, expected, path)
-            else:
-                faults.append(Fault(path, "an object", kind_of(one)))
-    return invalid(faults or [fault_of(error)])
+            yield from explain(one, expected, f"$.{name}[{number}]")

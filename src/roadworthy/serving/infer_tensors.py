@@ -7,6 +7,7 @@ shape is [n] or [n, 1].
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,8 +18,8 @@ import numpy as np
 from roadworthy.errors import Fault
 from roadworthy.features.columns import Kind
 from roadworthy.features.schema import Field
-from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.faults import invalid, kind_of, shown
+from roadworthy.serving.exchange import MAX_FAULTS, Rejected
+from roadworthy.serving.faults import first, invalid, kind_of, shown, too_many
 from roadworthy.serving.requests import MAX_REQUEST_ID, PredictRequest
 from roadworthy.serving.table import Served
 
@@ -88,25 +89,31 @@ def read_tensors(
     wanted   names of the outputs that are asked for
     """
     fields = fields_of(served)
-    faults = [
+    n = next((tensor.shape[0] for tensor in tensors if tensor.shape), 0)
+    if n > served.reader.max_rows:
+        raise too_many(n, served.reader.max_rows)
+    faults = first(
         Fault(
             f"$.parameters.{shown(name)}",
             "no such parameter",
             f"one that is none of {', '.join(sorted(_PARAMETERS))}",
         )
         for name in parameters.keys() - _PARAMETERS
-    ]
-    faults += [
+    )
+    faults += first(
         Fault(f"$.outputs[{number}].name", f"one of {', '.join(OUTPUTS)}", f'"{shown(name)}"')
         for number, name in enumerate(wanted)
         if name not in OUTPUTS
-    ]
+    )
+    repeated = (name for name, count in Counter(wanted).items() if count > 1)
+    faults += first(Fault("$.outputs", "each output once", f'"{shown(name)}" again') for name in repeated)
     if len(request_id) > MAX_REQUEST_ID:
         faults.append(Fault("$.id", f"at most {MAX_REQUEST_ID} characters", f"{len(request_id):,}"))
     columns: dict[str, list[Any]] = {}
     places: dict[str, str] = {}
-    n = next((tensor.shape[0] for tensor in tensors if tensor.shape), 0)
     for tensor in tensors:
+        if len(faults) >= MAX_FAULTS:
+            break
         found = _shape_faults(tensor, fields, n)
         if tensor.name in places:
             found = [Fault(f"{tensor.place}.name", "each input once", f'"{shown(tensor.name)}" again')]
@@ -200,21 +207,23 @@ def _column(tensor: Tensor, one: Field) -> tuple[list[Any], list[Fault]]:
     values = tensor.values or ()
     column: list[Any] = []
     faults: list[Fault] = []
+
+    def wrong(expected: str, got: str) -> None:
+        faults.append(Fault(f"{tensor.place}.data[{len(column)}]", expected, got))
+
     encoding = tensor.parameters.get("encoding", "json" if one.kind == "strings" else "text")
-    for number, value in enumerate(values):
-        path = f"{tensor.place}.data[{number}]"
+    for value in values:
         if isinstance(value, float) and not math.isfinite(value):
             if math.isinf(value):
-                faults.append(Fault(path, "a finite number", "infinity"))
+                wrong("a finite number", "infinity")
             column.append(None)
         elif tensor.datatype != "BYTES" or value is None:
             column.append(value)
         else:
             text, fault = _text(value, encoding == "json" and not isinstance(value, list))
+            if fault:
+                wrong(fault, kind_of(text) if text is not None else "something else")
             column.append(text)
-            faults += (
-                [Fault(path, fault, kind_of(text) if text is not None else "something else")] if fault else []
-            )
     return column, faults
 
 

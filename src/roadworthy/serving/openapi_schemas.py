@@ -186,18 +186,8 @@ _CASE: Document = answered(
 )
 
 SCHEMAS: Final[Document] = {
-    "Error": answered(
-        {
-            "error": answered(
-                {"kind": _STRING, "message": _STRING, "faults": _FAULTS, "faults_not_listed": _INTEGER},
-                "faults_not_listed",
-            )
-        }
-    ),
-    "InferError": answered(
-        {"error": _STRING, "kind": _STRING, "faults": _FAULTS, "faults_not_listed": _INTEGER},
-        "faults_not_listed",
-    ),
+    "Error": answered({"error": answered({"kind": _STRING, "message": _STRING, "faults": _FAULTS})}),
+    "InferError": answered({"error": _STRING, "kind": _STRING, "faults": _FAULTS}),
     "Outcome": _OUTCOME,
     "ForeignPrediction": _FOREIGN,
     "ForeignSchema": _FOREIGN_SCHEMA,

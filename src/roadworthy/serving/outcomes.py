@@ -8,7 +8,7 @@ withdrawal is a correction whose value is null.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,8 +18,9 @@ from roadworthy.clock import micros
 from roadworthy.errors import Fault
 from roadworthy.features.columns import EARLIEST, LATEST
 from roadworthy.predictionlog.record import Outcome
+from roadworthy.sensitive import hashed_text
 from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.faults import explain, fault_of, invalid, kind_of, malformed_json, shown
+from roadworthy.serving.faults import explain, first, invalid, kind_of, malformed_json, shown
 from roadworthy.serving.table import Served
 
 #: Model → the names its outcomes may have; no names = its versions declare none, and any is taken.
@@ -78,12 +79,10 @@ def read_outcomes(
     try:
         sent = _DECODER.decode(body).outcomes
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _explained(body, error) from None
+        raise _explained(body, error, limit) from None
     if len(sent) > limit:
-        raise Rejected(
-            413, "too_many_rows", f"{len(sent):,} outcomes, at most {limit:,} are read at once: split them"
-        )
-    faults = [fault for number, one in enumerate(sent) for fault in _contradictions(number, one, models)]
+        raise _too_many(len(sent), limit)
+    faults = first(fault for number, one in enumerate(sent) for fault in _contradictions(number, one, models))
     if faults:
         raise invalid(faults)
     return [
@@ -103,6 +102,31 @@ def read_outcomes(
         )
         for one in sent
     ]
+
+
+def _too_many(count: int, limit: int) -> Rejected:
+    sentence = f"{count:,} outcomes, at most {limit:,} are read at once: split them"
+    return Rejected(413, "too_many_rows", sentence)
+
+
+def hide_units(outcomes: Sequence[Outcome], models: Mapping[str, Served]) -> list[Outcome]:
+    """Outcomes that name units as the log does: by their hashes, where the unit is a sensitive input of the model.
+
+    As long as another version of the route logs units as they come, its predictions need the outcome as it came too:
+    a second one says it, under an identifier of its own.
+    """
+    hidden = {name: served.unit_keys for name, served in models.items() if any(served.unit_keys)}
+    found: list[Outcome] = []
+    for one in outcomes:
+        keys = hidden.get(one.model) if one.unit else None
+        found += [one] if keys is None else [_named_by(one, key) for key in sorted(keys)]
+    return found
+
+
+def _named_by(outcome: Outcome, key: bytes) -> Outcome:
+    if not key:
+        return msgspec.structs.replace(outcome, id=f"{outcome.id}:clear")
+    return msgspec.structs.replace(outcome, unit=hashed_text(outcome.unit, key))
 
 
 def _micros(moment: datetime | int) -> int:
@@ -137,25 +161,21 @@ def _quoted(name: str) -> str:
     return f'"{shown(name)}"'
 
 
-def _explained(body: bytes, error: Exception) -> Rejected:
+def _explained(body: bytes, error: Exception, limit: int) -> Rejected:
     try:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
         return malformed_json(body, malformed)
     if not isinstance(content, dict) or not isinstance(content.get("outcomes"), list):
         return invalid([Fault("$", "an object with `outcomes`, a list", kind_of(content))])
-    faults: list[Fault] = [
-        Fault(f"$.{shown(name)}", "no such field", kind_of(value))
-        for name, value in content.items()
-        if name != "outcomes"
-    ]
+    if len(content["outcomes"]) > limit:
+        return _too_many(len(content["outcomes"]), limit)
+    return invalid(_faults(content), error)
+
+
+def _faults(content: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, value in content.items():
+        if name != "outcomes":
+            yield Fault(f"$.{shown(name)}", "no such field", kind_of(value))
     for number, one in enumerate(content["outcomes"]):
-        faults += _item_faults(number, one)
-    return invalid(faults or [fault_of(error)])
-
-
-def _item_faults(number: int, content: Any) -> list[Fault]:
-    path = f"$.outcomes[{number}]"
-    if not isinstance(content, dict):
-        return [Fault(path, "an object", kind_of(content))]
-    return explain(content, Sent, path)
+        yield from explain(one, Sent, f"$.outcomes[{number}]")

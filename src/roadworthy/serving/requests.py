@@ -19,8 +19,8 @@ from roadworthy.features.batch import Batch
 from roadworthy.features.columns import EARLIEST, LATEST
 from roadworthy.features.hiding import hidden_places, hide_rows
 from roadworthy.features.schema import InputSchema, row_type
-from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.faults import fault_of, invalid, kind_of, malformed_json, shown
+from roadworthy.serving.exchange import MAX_FAULTS, Rejected
+from roadworthy.serving.faults import fault_of, first, invalid, kind_of, malformed_json, shown, too_many
 
 MAX_REQUEST_ID = 128
 
@@ -56,7 +56,7 @@ class RequestReader:
 
     def __init__(self, schemas: Mapping[int, InputSchema], max_rows: int, key: bytes = b"") -> None:
         """A reader; `key` hashes the sensitive columns. Without one the requests carry hashes already."""
-        self._max_rows, self._key = max_rows, key
+        self.max_rows, self._key = max_rows, key
         self._schemas = dict(schemas)
         self._row_types = {version: row_type(schema, hides=True) for version, schema in schemas.items()}
         self._known = {name for schema in schemas.values() for name in schema.names()}
@@ -148,11 +148,18 @@ class RequestReader:
     def _faults(
         self, rows: Rows, schema: InputSchema, form: Form, indices: Sequence[int] | None
     ) -> list[Fault]:
-        try:
-            Batch.from_rows(rows, schema, path=f"$.{form}")
-        except SchemaError as error:
-            return _relocated(error.faults, form, indices)
-        return []
+        """The first faults of these rows; a few rows at a time, since all rows of a body may be wrong in all fields."""
+        faults: list[Fault] = []
+        places = range(len(rows)) if indices is None else indices
+        for start in range(0, len(rows), MAX_FAULTS):
+            some = slice(start, start + MAX_FAULTS)
+            try:
+                Batch.from_rows(rows[some], schema, path=f"$.{form}")
+            except SchemaError as error:
+                faults += _relocated(error.faults, form, places[some])
+            if len(faults) >= MAX_FAULTS:
+                break
+        return faults
 
     def _explained(self, body: bytes, error: Exception) -> Rejected:
         """Say everything that is wrong with a body that could not be decoded at once."""
@@ -160,14 +167,14 @@ class RequestReader:
             content = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             return malformed_json(body, malformed)
+        count = _row_count(content)
+        if count > self.max_rows:
+            return too_many(count, self.max_rows)
         faults, form, rows = _outer_faults(content)
-        if len(rows) > self._max_rows:
-            sent = f"the request has {len(rows):,} rows, at most {self._max_rows:,} are read at once"
-            return Rejected(413, "too_many_rows", f"{sent}: split it into several requests")
         if self._single is not None and all(isinstance(row, dict) for row in rows):
             faults += _unknown_fields(rows, self._known, form)
             faults += self._inner_faults(rows, self._single, form)
-        return invalid(faults or [fault_of(error)])
+        return invalid(faults, error)
 
     def _inner_faults(self, rows: Rows, schema: InputSchema, form: Form) -> list[Fault]:
         """Faults of values; a column that is absent is one fault, not one a row."""
@@ -234,24 +241,32 @@ def _transposed(columns: Mapping[str, Sequence[Any]]) -> Rows:
 
 
 def _length_faults(columns: Mapping[str, Any]) -> list[Fault]:
-    lengths = {name: len(values) for name, values in columns.items()}
-    longest = max(lengths.values(), default=0)
-    return [
-        Fault(f"$.inputs.{name}", f"{longest:,} values as in the longest column", f"{length:,}")
-        for name, length in lengths.items()
-        if length != longest
-    ]
+    longest = max(map(len, columns.values()), default=0)
+    return first(
+        Fault(f"$.inputs.{shown(name)}", f"{longest:,} values as in the longest column", f"{len(values):,}")
+        for name, values in columns.items()
+        if len(values) != longest
+    )
+
+
+def _row_count(content: Any) -> int:
+    """How many rows a body has, whatever they are."""
+    if not isinstance(content, dict):
+        return 0
+    instances, columns = content.get("instances"), content.get("inputs")
+    sent = [instances, *(columns.values() if isinstance(columns, dict) else ())]
+    return max(len(one) if isinstance(one, list) else 0 for one in sent)
 
 
 def _outer_faults(content: Any) -> tuple[list[Fault], Form, Rows]:
     """What is wrong around the rows, the form, and the rows themselves if nothing is."""
     if not isinstance(content, dict):
         return [Fault("$", "an object with `instances` or `inputs`", kind_of(content))], "instances", []
-    faults = [
+    faults = first(
         Fault(f"$.{shown(name)}", "no such field", "a field the request does not have")
         for name in content
         if name not in {"instances", "inputs", "request_id", "signature_name"}
-    ]
+    )
     faults += [
         Fault(f"$.{name}", f"a string of at most {MAX_REQUEST_ID} characters", kind_of(content[name]))
         for name in ("request_id", "signature_name")
@@ -273,38 +288,37 @@ def _outer_faults(content: Any) -> tuple[list[Fault], Form, Rows]:
 def _row_faults(instances: Any) -> tuple[list[Fault], Rows]:
     if not isinstance(instances, list):
         return [Fault("$.instances", "a list of rows", kind_of(instances))], []
-    faults = [
+    faults = first(
         Fault(f"$.instances[{number}]", "an object with the model's fields", kind_of(row))
         for number, row in enumerate(instances)
         if not isinstance(row, dict)
-    ]
+    )
     return faults, instances
 
 
 def _column_faults(columns: Any) -> tuple[list[Fault], Rows]:
     if not isinstance(columns, dict):
         return [Fault("$.inputs", "an object with a list for each field", kind_of(columns))], []
-    faults = [
+    faults = first(
         Fault(f"$.inputs.{shown(name)}", "a list of values", kind_of(values))
         for name, values in columns.items()
         if not isinstance(values, list)
-    ] or _length_faults(columns)
+    ) or _length_faults(columns)
     return faults, [] if faults else _transposed(columns)
 
 
 def _unknown_fields(rows: Rows, known: set[str], form: Form) -> list[Fault]:
-    found: dict[str, list[int]] = {}
-    for number, row in enumerate(rows):
-        for name in row.keys() - known:
-            found.setdefault(name, []).append(number)
     got = "a field the model does not have"
-    if form == "inputs":
-        return [Fault(f"$.inputs.{shown(name)}", "no such field", got) for name in sorted(found)]
-    return [
+    if form == "inputs":  # every row has every column
+        names = (name for name in next(iter(rows), {}) if name not in known)
+        return first(Fault(f"$.inputs.{shown(name)}", "no such field", got) for name in names)
+    return first(
         Fault(f"$.instances[{number}].{shown(name)}", "no such field", got)
-        for name in sorted(found)
-        for number in found[name]
-    ]
+        for number, row in enumerate(rows)
+        if not row.keys() <= known
+        for name in row
+        if name not in known
+    )
 
 
 def _relocated(faults: Sequence[Fault], form: Form, indices: Sequence[int] | None) -> list[Fault]:
