@@ -7,20 +7,23 @@ Sending one again is harmless: of one identifier the log reads one.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
+from types import NoneType
 from typing import Any
 
 import msgspec
 
 from roadworthy.clock import micros, uuid7
 from roadworthy.errors import Fault
+from roadworthy.features.hiding import hide_rows
 from roadworthy.features.schema import Field
 from roadworthy.predictionlog.record import ClassVector, Heads, Kind, LogSchema, Number, Output, Prediction
+from roadworthy.sensitive import hashed_text
 from roadworthy.serving.exchange import Rejected
-from roadworthy.serving.faults import invalid, kind_of, shown
+from roadworthy.serving.faults import first, invalid, kind_of, shown
 from roadworthy.serving.foreign_requests import Body, Moment, Sent, String, Strings, checked, micros_of
 from roadworthy.serving.foreign_schemas import (
     Contradiction,
@@ -94,13 +97,15 @@ class ForeignReader:
         sent = asked.predictions
         plans = self._planned(asked, served)
         rows = _typed(sent, plans)
+        if faults := first(_unhashable(sent, rows, served)):
+            raise invalid(faults)
         self._hold(plans, served)
         schemas = {key: self.schemas.schema(key) for key in plans}
         shapes = {
             key: (schema.digest, [field.name for field in schema.fields]) for key, schema in schemas.items()
         }
         records = []
-        for one, row in zip(sent, rows, strict=True):
+        for one, row in map(partial(_hidden, served), sent, rows):
             digest, order = shapes[Key(one.model, one.version)]
             values = tuple(row.get(name) for name in order)
             role = "shadow" if one.model in served else one.role or "champion"
@@ -163,6 +168,35 @@ class ForeignReader:
             except OSError as error:
                 sentence = "what these inputs are cannot be written down: send them again later"
                 raise Rejected(503, "log_unavailable", sentence) from error
+
+
+def _unhashable(
+    sent: Sequence[Sent], rows: Sequence[Mapping[str, Any]], served: Mapping[str, Served]
+) -> Iterator[Fault]:
+    """Values of sensitive columns that are no text, so that there is nothing to hash."""
+    hidden = {name: model.sensitive for name, model in served.items()}
+    for number, (one, row) in enumerate(zip(sent, rows, strict=True)):
+        for name in hidden.get(one.model, ()):
+            if not isinstance(row.get(name), (str, list, NoneType)):
+                part = "inputs" if name in one.inputs else "context"
+                wanted = f"a text, because a version of {shown(one.model)} that is served here hashes it"
+                got = "a value that cannot be hashed: leave it out"
+                yield Fault(f"$.predictions[{number}].{part}.{shown(name)}", wanted, got)
+
+
+def _hidden(served: Mapping[str, Served], sent: Sent, row: dict[str, Any]) -> tuple[Sent, Mapping[str, Any]]:
+    """A prediction with its sensitive texts hashed, as they are in those of the versions that are served here."""
+    model = served.get(sent.model)
+    if model is None:
+        return sent, row
+    unit_key = max(model.unit_keys)
+    if sent.unit and unit_key:
+        sent = msgspec.structs.replace(sent, unit=hashed_text(sent.unit, unit_key))
+    texts = {name: value for name, value in row.items() if name in model.sensitive and value is not None}
+    for name, value in texts.items():
+        (hidden,) = hide_rows([(value,)], (0,), model.sensitive[name])
+        texts[name] = hidden[0]
+    return sent, {**row, **texts}
 
 
 def _has_kind(meaning: Meaning | None) -> bool:

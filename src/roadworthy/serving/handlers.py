@@ -23,7 +23,7 @@ from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Answer, Call, Rejected
 from roadworthy.serving.foreign import FOREIGN_VERSION, ForeignReader
 from roadworthy.serving.openapi import openapi
-from roadworthy.serving.outcomes import declared, read_outcomes
+from roadworthy.serving.outcomes import declared, hide_units, read_outcomes
 from roadworthy.serving.predicting import Result
 from roadworthy.serving.questions import Predicted, Question
 from roadworthy.serving.requests import PredictRequest
@@ -134,7 +134,8 @@ class Handlers:
             logged_at=self._clock.micros(),
             limit=self._rules.max_rows,
         )
-        await self._written(lambda: self._journal.append_outcomes(outcomes))
+        named = hide_units(outcomes, table.models)
+        await self._written(lambda: self._journal.append_outcomes(named))
         for outcome in outcomes:
             self._telemetry.outcomes(outcome.model, 1)
         return Answer(200, _encode({"accepted": len(outcomes)}))
@@ -191,10 +192,10 @@ class Handlers:
         """Append to the journal and wait until that is as safe as was promised; Rejected (503) when it cannot be."""
         try:
             append()
+            await self._committer.committed()
         except JournalUnwritable as error:
             sentence = "this cannot be written to the log: send it again later"
             raise Rejected(503, "log_unavailable", sentence, headers=((b"retry-after", b"1"),)) from error
-        await self._committer.committed()
 
     def live(self, call: Call) -> Answer:
         """GET /v2/health/live."""

@@ -59,6 +59,24 @@ class Served:
         champion = self.route.champion
         return 0.0 if champion is None else self.versions[champion].scorer.model.serving.deadline_ms
 
+    @property
+    def sensitive(self) -> Mapping[str, bytes]:
+        """Columns whose texts a version hashes, and the key; none where requests carry hashes already."""
+        return {
+            name: one.hash_key
+            for one in self.versions.values()
+            if one.hash_key
+            for name in one.scorer.schema.sensitive
+        }
+
+    @property
+    def unit_keys(self) -> frozenset[bytes]:
+        """What units are hashed with before they are logged; b"" where a version logs them as they come."""
+        return frozenset(
+            one.hash_key if one.scorer.unit in one.scorer.schema.sensitive else b""
+            for one in self.versions.values()
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

@@ -41,7 +41,9 @@ SERVED: Any = {
                     )
                 )
             )
-        }
+        },
+        sensitive={},
+        unit_keys=frozenset([b""]),
     )
 }
 
@@ -311,3 +313,34 @@ def test_a_request_without_predictions_declares_or_does_nothing(reader: ForeignR
         ("$.schemas[0].fields", "km once", "it more than once"),
         ("$.schemas[1].fields", "at least one input", "none"),
     ]
+
+
+def test_what_a_served_version_hashes_is_hashed_wherever_it_is_named_or_refused(
+    reader: ForeignReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an input, as context, in a list and as the unit; a number in its place could only be kept as it is."""
+    hiding = SimpleNamespace(**vars(SERVED["delay"]))
+    hiding.sensitive, hiding.unit_keys = {"card": bytes(32)}, frozenset([bytes(32), b""])
+    base = {
+        "model": "delay",
+        "version": 9,
+        "inputs": {"wind": 1.0, "card": "4711"},
+        "unit": "4711",
+        "output": 0.5,
+    }
+    read(reader, {**base, "version": 7, "inputs": {"card": 4711}})  # held before the model hid its cards
+    monkeypatch.setitem(SERVED, "delay", hiding)
+    assert refused(reader, {**base, "version": 7, "inputs": {"card": 4712}}) == [
+        (
+            "$.predictions[0].inputs.card",
+            "a text, because a version of delay that is served here hashes it",
+            "a value that cannot be hashed: leave it out",
+        )
+    ]
+    other = reader_of(reader.schemas.directory / "other")
+    (record, empty) = read(other, base, {**base, "inputs": {"card": None}, "unit": ""}).predictions
+    assert record.inputs == (1.0, "#847ca528a0b63f7d14e96298cd0f9fb2")
+    assert (record.unit, empty.inputs, empty.unit) == ("#847ca528a0b63f7d14e96298cd0f9fb2", (None, None), "")
+    another = reader_of(reader.schemas.directory / "another")
+    (record,) = read(another, {**base, "inputs": {"wind": None}, "context": {"card": ["4711"]}}).predictions
+    assert record.inputs == (None, ["#847ca528a0b63f7d14e96298cd0f9fb2"])
