@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from roadworthy.clock import ReplayClock, micros
+from roadworthy.clock import DAY_MICROS, ReplayClock, instant, micros
 from roadworthy.errors import Conflict, DefinitionError, NotReady, Refused, TooFewSamples
 from roadworthy.jobs.elsewhere import Elsewhere, declare
 from roadworthy.jobs.stores import Stores
@@ -29,12 +29,9 @@ from roadworthy.predictionlog.journal import Journal, journals_in
 from roadworthy.predictionlog.partitions import is_rolled
 from roadworthy.predictionlog.publishing import publish_json
 from roadworthy.predictionlog.record import LogSchema
+from roadworthy.predictionlog.removed import removed_rows
 from roadworthy.predictionlog.roll import roll
 from roadworthy.settings import is_name
-
-#: Journals of imports are named by what is in them, not by when they were written.
-_DAY_MICROS = 86_400_000_000
-_TIMELESS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ImportedLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +39,7 @@ class ImportedLog(msgspec.Struct, frozen=True, kw_only=True):
 
     known      whether exactly this table was imported before, with the same meaning of its columns
     outcomes   rows whose outcome is known
+    turn       how often it was imported before and then dropped by retention, wholly or in part
     """
 
     model: str
@@ -52,6 +50,7 @@ class ImportedLog(msgspec.Struct, frozen=True, kw_only=True):
     last: datetime
     inputs: tuple[str, ...]
     known: bool = False
+    turn: int = 0
 
     def sentences(self) -> list[str]:
         """What a person wants to read."""
@@ -93,15 +92,18 @@ def _import(stores: Stores, table: pa.Table, schema: LogSchema, meaning: Meaning
     log = stores.settings.log
     digest = _digest(table, meaning)
     done_path = log / "imported" / f"{digest}.json"
+    turn = 0
     if done_path.exists():
         done = msgspec.json.decode(done_path.read_bytes(), type=ImportedLog)
-        return msgspec.structs.replace(done, known=True)
+        if not _dropped(log, f"{IMPORTED}-{digest[:16]}-{done.turn}-"):
+            return msgspec.structs.replace(done, known=True)
+        turn = done.turn + 1
     node = NodeDirectory(stores.settings.nodes / IMPORTED)
     node.journals.mkdir(parents=True, exist_ok=True)
-    for left in journals_in([node.journals]):  # of an import that did not end: it is written again
-        if not is_rolled(log, left.stem):
-            left.unlink()
-    journal = Journal(node.journals, digest[:16], node=IMPORTED, clock=ReplayClock(_TIMELESS))
+    for left in journals_in([node.journals]):  # of an import that did not end: in the log, or written again
+        left.unlink()
+    # Journals of imports are named by what is in them, not by when they were written.
+    journal = Journal(node.journals, digest[:16], node=IMPORTED, clock=ReplayClock(instant(turn)))
     journal.declare(schema)
     rows = outcomes = 0
     for group, facts in records(table, schema, meaning, micros(stores.clock.now())):
@@ -109,6 +111,11 @@ def _import(stores: Stores, table: pa.Table, schema: LogSchema, meaning: Meaning
         journal.append_outcomes(facts)
         rows, outcomes = rows + len(group.ids), outcomes + len(facts)
     journal.seal()
+    for path in journals_in([node.journals]):
+        if is_rolled(
+            log, path.stem
+        ):  # by the import that did not end; the header names the process that wrote it
+            path.unlink()
     refused = roll(journals_in([node.journals]), log).refused
     if refused:
         raise Conflict(f"the import did not reach the log: {refused[0][1]}")
@@ -116,12 +123,17 @@ def _import(stores: Stores, table: pa.Table, schema: LogSchema, meaning: Meaning
     inputs = tuple(field.name for field in schema.fields if field.role == "input")
     done = ImportedLog(
         model=meaning.model, version=meaning.version, rows=rows, outcomes=outcomes,
-        first=times["min"], last=times["max"], inputs=inputs,
+        first=times["min"], last=times["max"], inputs=inputs, turn=turn,
     )  # fmt: skip
-    until = micros(times["max"]) // _DAY_MICROS
+    until = micros(times["max"]) // DAY_MICROS
     declare(stores, Elsewhere(meaning.model, meaning.outcome, _window(table, meaning), until))
     publish_json(done_path, done)
     return done
+
+
+def _dropped(log: Path, journals: str) -> bool:
+    """Whether retention took rows of journals whose names begin like that."""
+    return any(name.startswith(journals) for name in removed_rows(log, "retention"))
 
 
 def _read(file: Path) -> pa.Table:
@@ -170,7 +182,7 @@ def _window(table: pa.Table, meaning: Meaning) -> int:
         return 1
     known, asked = (table.column(name).cast(pa.int64()) for name in (meaning.outcome_time, meaning.time))
     late = pc.max(pc.subtract(known, asked)).as_py()
-    return 1 if late is None else max(-(-late // _DAY_MICROS), 1)
+    return 1 if late is None else max(-(-late // DAY_MICROS), 1)
 
 
 @contextmanager

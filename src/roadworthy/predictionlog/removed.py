@@ -36,11 +36,12 @@ def note_removed(log: Path, removed: Removed) -> None:
     publish_json(log / "removed" / f"{digest}.json", removed)
 
 
-def removed_rows(log: Path) -> Counter[str]:
-    """Journal → rows that were removed on purpose."""
+def removed_rows(log: Path, why: str = "") -> Counter[str]:
+    """Journal → rows that were removed on purpose; only those of one reason, when it is given."""
     found: Counter[str] = Counter()
     with suppress(FileNotFoundError):
         for path in (log / "removed").iterdir():
             if path.suffix == ".json" and not path.name.startswith("."):
-                found.update(msgspec.json.decode(path.read_bytes(), type=Removed).rows)
+                removed = msgspec.json.decode(path.read_bytes(), type=Removed)
+                found.update(removed.rows if why in ("", removed.why) else {})
     return found

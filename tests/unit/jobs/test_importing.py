@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +18,25 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 
-from roadworthy.errors import DefinitionError, Refused, SchemaError, TooFewSamples, UnknownName
+from roadworthy.clock import instant
+from roadworthy.errors import DefinitionError, NotReady, Refused, SchemaError, TooFewSamples, UnknownName
 from roadworthy.jobs.elsewhere import declared, monitor_any
 from roadworthy.jobs.importing import import_log
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.stores import Stores, open_stores
 from roadworthy.jobs.train import train
+from roadworthy.predictionlog.frames import SEALED
 from roadworthy.predictionlog.gaps import gaps
 from roadworthy.predictionlog.importing import Meaning
+from roadworthy.predictionlog.journal import Journal, journals_in
+from roadworthy.predictionlog.retain import retain
+from roadworthy.predictionlog.roll import roll
 from roadworthy.settings import Settings
 from small_workspace import FIRST_UNTIL, HALF_MONTH, MODEL, SECOND_UNTIL, define
 
 DAY = 86_400_000_000
 START = 1_700_006_400_000_000 // DAY * DAY
+START_OF_IMPORT = instant(START)
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 DOCUMENT = Path(__file__).parents[3] / "docs" / "monitoring-only.md"
 
@@ -133,6 +141,68 @@ def test_an_import_that_was_interrupted_is_done_again(
         )
         with pytest.raises(KeyboardInterrupt):
             import_log(stores, file, meaning())
+    assert not import_log(stores, file, meaning()).known
+    assert stores.log().predictions("fraud").num_rows == 420
+    assert gaps(stores.settings.log, stores.journals()) == []
+
+
+def test_an_import_that_was_killed_before_its_journal_went_can_be_ended(
+    stores: Stores, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are in the log by then; the journal that was left is theirs, and not another worker's."""
+    unlink = Path.unlink
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == SEALED:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as crash:
+        crash.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            import_log(stores, file, meaning())
+    assert len(journals_in(stores.journals())) == 1
+    assert import_log(stores, file, meaning()).rows == 420
+    assert journals_in(stores.journals()) == []
+    assert stores.log().predictions("fraud").num_rows == 420
+    assert gaps(stores.settings.log, stores.journals()) == []
+
+
+def test_an_import_of_which_a_part_was_rolled_is_ended_by_any_process(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full after the first of two journals; the process that goes on has another number."""
+    path = tmp_path / "old.parquet"
+    pq.write_table(old(days=30), path)
+    monkeypatch.setattr("roadworthy.jobs.importing.Journal", partial(Journal, rotate_rows=1_000))
+    with monkeypatch.context() as first:
+        first.setattr(os, "getpid", lambda: 7)
+        first.setattr("roadworthy.jobs.importing.roll", lambda journals, log: fail(roll(journals[:1], log)))
+        with pytest.raises(NotReady):
+            import_log(stores, path, meaning())
+    monkeypatch.setattr(os, "getpid", lambda: 70_000)
+    assert import_log(stores, path, meaning()).rows == 1_800
+    assert stores.log().predictions("fraud").num_rows == 1_800
+    assert gaps(stores.settings.log, stores.journals()) == []
+
+
+def fail(done: object) -> None:
+    """A disk that is full after that."""
+    raise NotReady(f"no space left after {done}")
+
+
+def test_what_retention_dropped_can_be_imported_again(stores: Stores, file: Path) -> None:
+    """What is kept is read once; and what retention took is not in the log just because it was."""
+    import_log(stores, file, meaning())
+    whole = stores.log().predictions("fraud", columns=["id", "event_time", "in_amount"])
+    retain(stores.settings.log, START_OF_IMPORT + timedelta(days=3))
+    assert stores.log().predictions("fraud").num_rows == 240
+    again = import_log(stores, file, meaning())
+    assert (again.known, again.rows) == (False, 420)
+    assert stores.log().predictions("fraud", columns=["id", "event_time", "in_amount"]).equals(whole)
+    assert stores.log().outcomes("fraud").num_rows == 420
+    assert import_log(stores, file, meaning()).known
+    retain(stores.settings.log, START_OF_IMPORT + timedelta(days=30))
     assert not import_log(stores, file, meaning()).known
     assert stores.log().predictions("fraud").num_rows == 420
     assert gaps(stores.settings.log, stores.journals()) == []
