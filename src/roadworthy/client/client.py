@@ -134,7 +134,8 @@ class Client:
         """Say what turned out to be true; returns how many were taken.
 
         outcomes   each with `model`, `name`, `value` (None withdraws), `event_time` and either `unit` or
-                   `prediction_id`; `id` is drawn when not given, and needed again for a correction
+                   `prediction_id`; `id` is drawn when not given. A correction has the `id` and `event_time` of what
+                   it corrects, and a higher `revision`
         wait       False: they are sent in the background, see `delivery`; True: all or none are accepted when this
                    returns, and errors are raised as by `predict`
         """

@@ -93,7 +93,8 @@ def join_outcomes(predictions: pa.Table, outcomes: pa.Table, rule: OutcomeRule, 
     window_passed    whether the window has passed: a set chosen by this alone is not biased to what is known early
 
     predictions   columns id, request_id, row, unit, event_time
-    outcomes      columns id, name, value, prediction_id, unit, event_time, arrival_time, revision
+    outcomes      columns id, name, value, prediction_id, unit, event_time, arrival_time, revision; those of one id with
+                  one event time, as `PredictionLog.outcomes` reads them
     An outcome that names a prediction belongs to it, and to every other version that was asked the same row of the same
     request (a shadow), as far as they are in `predictions`. One that names a unit belongs to every prediction of that
     unit with the event in [event_time, event_time + window].

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from datetime import datetime
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache, reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from roadworthy.clock import DAY_MICROS, micros
-from roadworthy.errors import Conflict, UnknownName
+from roadworthy.errors import UnknownName
 from roadworthy.predictionlog.columns import (
     OUTCOME_SCHEMA,
     TIME,
@@ -40,6 +41,7 @@ from roadworthy.predictionlog.partitions import (
     values_of,
 )
 from roadworthy.predictionlog.record import UNANSWERED, LogSchema, Prediction
+from roadworthy.predictionlog.uniting import in_order, united
 from roadworthy.settings import DEFAULT_NAMESPACE
 
 _PREDICTION_ORDER = ("event_time", "unit", "version", "role", "logged_at", "journal", "journal_seq")
@@ -51,7 +53,14 @@ ANSWER_COLUMNS = (*_PREDICTION_KEY, *_PREDICTION_FATE)
 
 #: How often files may go under a reader before it says so; merged files are a minute apart.
 _LOOKS = 3
-_OUTCOME_ORDER = ("event_time", "id", "revision", "logged_at", "journal", "journal_seq")
+
+#: Corrections that claim another time than their event are looked for so many days around it.
+CORRECTED_DAYS = 14
+
+#: Microseconds; a day of five digits would not sort.
+_LAST = micros(datetime.max.replace(tzinfo=UTC))
+_OUTCOME_ORDER = ("event_time", "id", "revision")
+_ARRIVAL_ORDER = ("logged_at", "journal", "journal_seq")
 _OUTCOME_KEY = ("id", "revision")
 
 
@@ -93,7 +102,7 @@ class PredictionLog:
         keep: list[tuple[str, Collection[Any] | None]] = [("version", versions), ("role", roles)]
         needed = None if columns is None else {*columns, *_PREDICTION_ORDER, *ANSWER_COLUMNS}
         table = _patiently(lambda: self._united_predictions(model, namespace, span, keep, needed))
-        table = _sorted(table, _PREDICTION_ORDER)
+        table = in_order(table, _PREDICTION_ORDER)
         table = table if repeats else first_answers(table)
         table = _with_constant(_with_constant(table, "model", model), "namespace", namespace)
         return _arranged(table, columns, f"predictions of {model}")
@@ -127,7 +136,7 @@ class PredictionLog:
         if not kept:
             shapes = [prediction_schema(schema) for schema in (None, *schemas.values())]
             kept = [_of_schema(shape.empty_table(), "", needed) for shape in shapes]
-        return _united(kept)
+        return united(kept)
 
     def days(self, model: str, *, namespace: str = DEFAULT_NAMESPACE) -> list[int]:
         """Days since 1970 (UTC) of the event times of a model's predictions, ascending; reads no rolled row."""
@@ -156,40 +165,60 @@ class PredictionLog:
         end: datetime | None = None,
         arrived_from: datetime | None = None,
     ) -> pa.Table:
-        """Outcomes with event time in [start, end), every revision once, sorted by (event_time, id, revision).
+        """Outcomes of events in [start, end), every revision once, sorted by (event_time, id, revision).
+
+        An id is one event: it was when the first of it that arrived says, and of one revision the first is read.
 
         arrived_from   only those with that arrival time or a later one; files that have none are not read
         """
-        span = _Span(start, end)
-        since = None if arrived_from is None else pa.scalar(micros(arrived_from), TIME)
-        table = _patiently(lambda: self._united_outcomes(model, namespace, span, names, since))
-        table = _first_of_each(_sorted(table, _OUTCOME_ORDER), _OUTCOME_KEY)
+        asked = None if names is None else pc.field("name").isin(list(names))
+        new = (
+            None
+            if arrived_from is None
+            else pc.field("arrival_time") >= pa.scalar(micros(arrived_from), TIME)
+        )
+        days, around = _Span(start, end, days_around=0), _Span(start, end, days_around=CORRECTED_DAYS)
+        table = _patiently(lambda: self._known_outcomes(model, namespace, (days, around), asked, new))
+        table = _selected(_one_event_each(table), _Span(start, end), [])
+        table = in_order(table if new is None else table.filter(new), _OUTCOME_ORDER)
         return _with_constant(_with_constant(table, "model", model), "namespace", namespace)
 
-    def _united_outcomes(
+    def _known_outcomes(
         self,
         model: str,
         namespace: str,
-        span: _Span,
-        names: Collection[str] | None,
-        arrived_from: pa.Scalar | None,
+        spans: tuple[_Span, _Span],
+        asked: ds.Expression | None,
+        new: ds.Expression | None,
     ) -> pa.Table:
-        tail = self._tail()
+        """Rows in the first of the spans, and those in the second that speak of the same events."""
         home = model_directory(self.log, "outcomes", namespace, model)
-        files = list(files_of_days(self.log, home, span.first_day, span.last_day))
-        wanted = None if arrived_from is None else pc.field("arrival_time") >= arrived_from
-        tables = [_read(files, OUTCOME_SCHEMA, None, wanted)] if files else []
-        for journal, contents in tail:
-            records = [
-                record
-                for record in contents.outcomes
-                if record.model == model and record.namespace == namespace and span.holds(record.event_time)
-            ]
-            tail_rows = [outcome_table(journal, records)] if records else []
-            tables += tail_rows if wanted is None else [rows.filter(wanted) for rows in tail_rows]
-        return _united(
-            [_selected(table, span, [("name", names)]) for table in tables] or [OUTCOME_SCHEMA.empty_table()]
-        )
+        unrolled = [OUTCOME_SCHEMA.empty_table()]
+        for journal, contents in self._tail():
+            records = [row for row in contents.outcomes if (row.model, row.namespace) == (model, namespace)]
+            unrolled += [outcome_table(journal, records)] if records else []
+        tail = united(unrolled)
+
+        def rows(span: _Span, *wanted: ds.Expression | None) -> pa.Table:
+            terms = [term for term in (asked, *wanted) if term is not None]
+            where = reduce(and_, terms) if terms else None
+            files = list(files_of_days(self.log, home, span.first_day, span.last_day))
+            held = _selected(tail, span, [])
+            held = held if where is None else held.filter(where)
+            return united([held, _read(files, OUTCOME_SCHEMA, None, where)]) if files else held
+
+        days, around = spans
+        known = rows(days, new)
+        if new is None and days.start is None and days.end is None:
+            return known
+        corrections = rows(around, pc.field("revision") > 0, new)  # files that have none are not read
+        if new is None:  # else the event may be an older one
+            corrections = corrections.filter(pc.is_in(corrections.column("id"), _ids(known)))
+        known = united([known, corrections])
+        corrected = _ids(known.filter(pc.field("revision") > 0))
+        whole = pc.is_in(corrected, _ids(known.filter(pc.field("revision") == 0)))
+        elsewhere = corrected.filter(pc.invert(whole))
+        return united([known, rows(around, pc.field("id").isin(elsewhere))]) if len(elsewhere) else known
 
     def _tail(self) -> list[tuple[str, JournalContents]]:
         """Contents of the journals that are not rolled, as of one look."""
@@ -226,11 +255,20 @@ def _contents(path: Path, size: int) -> JournalContents:
 
 
 class _Span:
-    """A half-open interval of event time, in microseconds and in days."""
+    """A half-open interval of event time, in microseconds and in days.
 
-    def __init__(self, start: datetime | None, end: datetime | None) -> None:
+    days_around   makes it one of whole days, with so many more on both sides
+    """
+
+    def __init__(
+        self, start: datetime | None, end: datetime | None, *, days_around: int | None = None
+    ) -> None:
         self.start = None if start is None else micros(start)
         self.end = None if end is None else micros(end)
+        if days_around is not None and self.start is not None:
+            self.start = (self.start // DAY_MICROS - days_around) * DAY_MICROS
+        if days_around is not None and self.end is not None:
+            self.end = min((-(-self.end // DAY_MICROS) + days_around) * DAY_MICROS, _LAST)
         self.first_day = None if self.start is None else day_of(self.start)
         self.last_day = None if self.end is None else day_of(self.end - 1)
 
@@ -286,41 +324,6 @@ def _selected(table: pa.Table, span: _Span, keep: Sequence[tuple[str, Collection
     return table
 
 
-def _united(tables: Sequence[pa.Table]) -> pa.Table:
-    """All rows, columns matched by name; one whose kind changed between schemas becomes text."""
-    kinds: dict[str, set[pa.DataType]] = defaultdict(set)
-    for table in tables:
-        for field in table.schema:
-            kinds[field.name].add(field.type)
-    for name in [name for name, found in kinds.items() if len(found) > 1]:
-        tables = [_as_text(table, name) if name in table.column_names else table for table in tables]
-    table = pa.concat_tables(tables, promote_options="default")
-    order: list[Callable[[str], bool]] = [
-        lambda name: not name.startswith(("in_", "ctx_", "unit_", "enc_", "clean_")),
-        lambda name: name.startswith("in_"),
-        lambda name: name.startswith(("ctx_", "unit_")),
-        lambda name: name.startswith("enc_"),
-        lambda name: name.startswith("clean_"),
-    ]
-    return table.select([name for belongs in order for name in table.column_names if belongs(name)])
-
-
-def _as_text(table: pa.Table, name: str) -> pa.Table:
-    place, column = table.column_names.index(name), table.column(name)
-    if pa.types.is_list(column.type):
-        raise Conflict(
-            f"column {name} is a list in one schema and a single value in another: read their versions one by one "
-            "(versions=...), or leave the column out (columns=...)"
-        )
-    return table.set_column(place, name, column.cast(pa.string()))
-
-
-def _sorted(table: pa.Table, order: Sequence[str]) -> pa.Table:
-    """The table in that order; a table that has it already, as a day usually does, is not copied."""
-    indices = pc.sort_indices(table, [(name, "ascending") for name in order]).to_numpy()
-    return table if bool((indices[1:] > indices[:-1]).all()) else table.take(pa.array(indices))
-
-
 def first_answers(predictions: pa.Table) -> pa.Table:
     """Of a request that was repeated under its id the answer that counts: the first in the order of the table.
 
@@ -342,6 +345,21 @@ def _first_of_each(table: pa.Table, key: Sequence[str]) -> pa.Table:
     if len(first) == table.num_rows:
         return table
     return table.take(pa.array(np.sort(first.to_numpy() % table.num_rows)))
+
+
+def _one_event_each(outcomes: pa.Table) -> pa.Table:
+    """Of each revision the row that arrived first, with the time of the first row of its id."""
+    arrived = in_order(outcomes, _ARRIVAL_ORDER)
+    once, events = _first_of_each(arrived, _OUTCOME_KEY), _first_of_each(arrived, ("id",))
+    if once.num_rows == events.num_rows:
+        return once
+    times = events.column("event_time").take(pc.index_in(once.column("id"), _ids(events)))
+    return once.set_column(once.column_names.index("event_time"), "event_time", times)
+
+
+def _ids(outcomes: pa.Table) -> pa.Array:
+    """Ids in the order of their first rows."""
+    return pc.unique(outcomes.column("id"))
 
 
 def told(predictions: pa.Table) -> npt.NDArray[np.bool_]:

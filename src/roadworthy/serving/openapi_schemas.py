@@ -82,7 +82,10 @@ _OUTCOME = closed(
         "event_time": KINDS["timestamp"],
         "prediction_id": {"anyOf": [_NAME, _NULL], "description": "either this or unit"},
         "unit": {"anyOf": [_NAME, _NULL], "description": "either this or prediction_id"},
-        "revision": {**_COUNT, "description": "a correction has the same id and a higher revision"},
+        "revision": {
+            **_COUNT,
+            "description": "a correction has the same id and event time, and a higher revision",
+        },
         "source": TEXT,
     },
     "id",

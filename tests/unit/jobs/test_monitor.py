@@ -133,11 +133,13 @@ def test_an_alarm_of_a_version_that_answers_no_more_is_closed_once_its_days_have
     ]
 
 
-@pytest.mark.parametrize(("day", "windows"), [(6, [6]), (3, [5, 6])])
+@pytest.mark.parametrize(
+    ("day", "windows", "dated"), [(6, [6], "then"), (3, [5, 6], "then"), (3, [5, 6], "now")]
+)
 def test_a_revised_outcome_judges_every_matured_window_that_holds_it_again_and_keeps_both(
-    town: Town, town_stores: Stores, day: int, windows: list[int]
+    town: Town, town_stores: Stores, day: int, windows: list[int], dated: str
 ) -> None:
-    """Outcomes are corrected on the tenth day: the windows with enough days get a second revision."""
+    """Outcomes are corrected on the tenth day, whatever time that says: windows with enough days get a revision."""
     records = a_week(town, town_stores, days=11)
     monitor(town_stores, MODEL, as_of=OPENED + 9 * DAY)
     before = _windows(town_stores, "calibration_error")
@@ -150,7 +152,14 @@ def test_a_revised_outcome_judges_every_matured_window_that_holds_it_again_and_k
     tell(
         town_stores,
         [
-            told(town_stores, one.unit, 1.0, one.event_time + HOURS, revision=1, arrived=late)
+            told(
+                town_stores,
+                one.unit,
+                1.0,
+                late if dated == "now" else one.event_time + HOURS,
+                revision=1,
+                arrived=late,
+            )
             for one in revised
         ],
     )

@@ -131,7 +131,7 @@ def test_of_several_events_the_declared_one_counts(attribute: str, label: float)
 
 
 def test_the_latest_visible_revision_counts_wherever_it_stands() -> None:
-    """Until it arrives the earlier one does, and it may move the event out of the window."""
+    """Until it arrives the earlier one does."""
     arrival = START + 5 * HOUR
     events = [
         outcome(1, revision=2, value=7.0, event_time=START + 10, arrival_time=arrival),
@@ -142,8 +142,6 @@ def test_the_latest_visible_revision_counts_wherever_it_stands() -> None:
     assert labels(row, events, START + 19) == [1.0]
     assert labels(row, events, START + 20) == [4.0]
     assert labels(row, events, arrival) == [7.0]
-    moved = outcome(1, revision=3, event_time=START + 3 * HOUR, arrival_time=arrival)
-    assert labels(row, [*events, moved], arrival) == [None]
 
 
 def test_a_withdrawn_outcome_is_as_if_it_had_never_happened() -> None:
