@@ -34,7 +34,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--quick", action="store_true", help="two minutes: no peers, fewer and shorter rounds"
     )
     parser.add_argument(
-        "--only", default="", help="of echo, roadworthy, peers, or peers by name, such as roadworthy,fastapi"
+        "--only",
+        default="",
+        help="of echo, roadworthy, soak, peers, or peers by name, such as roadworthy,fastapi",
     )
     parser.add_argument("--rounds", type=int, help=f"paired rounds of each closed loop ({ROUNDS})")
     parser.add_argument("--seconds", type=int, help=f"of each round ({SECONDS})")

@@ -53,7 +53,7 @@ class Contest:
                 self._measure(server)
             if self._wanted("roadworthy"):
                 self._logging_cost()
-            if self._wanted("roadworthy") and not self._chosen.quick:
+            if self._wanted("roadworthy", "soak") and not self._chosen.quick:
                 self._soak()
         finally:
             self._echo.stop()

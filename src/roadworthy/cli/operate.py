@@ -57,6 +57,7 @@ def serve(
     ] = None,
     hang_seconds: Annotated[float, typer.Option(help="Silence after which a worker is killed.")] = 30.0,
     max_batch: Annotated[int, typer.Option(help="Most rows scored together.")] = 128,
+    max_waiting: Annotated[int, typer.Option(help="Most rows that wait for one slow model.")] = 20_000,
     cache_rows: Annotated[int, typer.Option(help="Frequent predictions kept; 0 keeps none.")] = 0,
     cache_seconds: Annotated[float, typer.Option(help="How long they are kept.")] = 60.0,
     on_full_log: Annotated[
@@ -75,6 +76,7 @@ def serve(
         )
     more = ["--hang-seconds", str(hang_seconds), *["--behind-proxy"] * behind_proxy]
     more += ["--max-batch", str(max_batch), "--on-full-log", on_full_log]
+    more += ["--max-waiting", str(max_waiting)]
     more += ["--cache-rows", str(cache_rows), "--cache-seconds", str(cache_seconds)]
     for option, value in (
         ("--tls-certificate", tls_certificate), ("--tls-key", tls_key), ("--max-connections", max_connections),

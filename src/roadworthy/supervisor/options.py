@@ -34,6 +34,7 @@ class ServeOptions:
     grpc_port         port of the loopback address for gRPC, which all workers share; None = no gRPC
     hang_seconds      a worker that says nothing for so long is killed
     max_batch         most rows that a worker scores together
+    max_waiting       most rows that wait for one slow model in one worker; beyond them the oldest are refused
     cache_rows        frequent predictions that each worker keeps for each version; 0 = every row is scored
     cache_seconds     how long it keeps them
     on_full_log       while the log cannot be written: `stop` answering, or `continue` without records, counted
@@ -55,6 +56,7 @@ class ServeOptions:
     grpc_port: int | None = None
     hang_seconds: float = 30.0
     max_batch: int = 128
+    max_waiting: int = 20_000
     cache_rows: int = 0
     cache_seconds: float = 60.0
     on_full_log: FullLogPolicy = "stop"
@@ -75,6 +77,10 @@ class ServeOptions:
             raise DefinitionError(
                 f"a batch of {self.max_batch} rows, a cache of {self.cache_rows} rows for {self.cache_seconds:g} "
                 "seconds cannot be: batches have at least one row, a cache has none or more and keeps them for a while"
+            )
+        if self.max_waiting < self.max_batch:
+            raise DefinitionError(
+                f"at most {self.max_waiting} rows may wait, but a batch takes {self.max_batch}: let at least a batch wait"
             )
         if self.grpc_port is not None and not 1 <= self.grpc_port <= 65_535:
             raise DefinitionError(
@@ -112,6 +118,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--behind-proxy", action="store_true", help="a proxy in front does TLS")
     add("--max-connections", type=int, help="connections open at a time in one worker")
     add("--max-batch", type=int, default=default.max_batch, help="most rows scored together")
+    add("--max-waiting", type=int, default=default.max_waiting, help="most rows that wait for one slow model")
     add("--cache-rows", type=int, default=default.cache_rows, help="frequent predictions kept; 0 keeps none")
     add("--cache-seconds", type=float, default=default.cache_seconds, help="how long they are kept")
     add("--on-full-log", choices=("stop", "continue"), default=default.on_full_log)

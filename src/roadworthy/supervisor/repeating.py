@@ -6,11 +6,16 @@ Not here: what the tasks are.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 
 from roadworthy.errors import RoadworthyError
+
+#: How much a task that gives way does: beside busy workers it still has a tenth of a core.
+NICE = 10
 
 logger = logging.getLogger("roadworthy.supervisor")
 
@@ -41,10 +46,20 @@ class Repeating:
 
     name       for the log and the thread, such as `control database`
     troubles   shared by tasks that may have the same trouble
+    yielding   whether it gives way to everything else on the machine: work that nobody waits for
     """
 
-    def __init__(self, name: str, task: Callable[[], None], seconds: float, troubles: Troubles) -> None:
+    def __init__(
+        self,
+        name: str,
+        task: Callable[[], None],
+        seconds: float,
+        troubles: Troubles,
+        *,
+        yielding: bool = False,
+    ) -> None:
         self._name, self._task, self._seconds, self._troubles = name, task, seconds, troubles
+        self._yielding = yielding
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -74,6 +89,8 @@ class Repeating:
         return True
 
     def _run(self) -> None:
+        if self._yielding and sys.platform == "linux":  # where a thread has a priority of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while not self._stopped.is_set():
             began = time.monotonic()
             self.once()

@@ -114,8 +114,8 @@ class _Supervisor:
         self._tasks = [
             Repeating("control database", self._follow, POLL_SECONDS, self._troubles),
             Repeating("heartbeat", reporter.report, REPORT_SECONDS, self._troubles),
-            Repeating("prediction log", self._roller.roll, ROLL_SECONDS, self._troubles),
-            Repeating("log files", keeper.keep, KEEP_SECONDS, self._troubles),
+            Repeating("prediction log", self._roller.roll, ROLL_SECONDS, self._troubles, yielding=True),
+            Repeating("log files", keeper.keep, KEEP_SECONDS, self._troubles, yielding=True),
         ]
         self._follow_tokens(tokens_file)
         self._stopped = threading.Event()
@@ -137,6 +137,7 @@ class _Supervisor:
         arguments = ["--node-dir", str(self._node.root), "--fd", str(self._listening.fileno())]
         arguments += ["--parent-fd", str(self._workers_end), "--durability", options.durability]
         arguments += ["--max-batch", str(options.max_batch), "--on-full-log", options.on_full_log]
+        arguments += ["--max-waiting", str(options.max_waiting)]
         arguments += ["--cache-rows", str(options.cache_rows), "--cache-seconds", str(options.cache_seconds)]
         if options.replay_clock:
             arguments.append("--replay-clock")

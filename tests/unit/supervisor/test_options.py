@@ -21,6 +21,7 @@ from roadworthy.supervisor.options import ServeOptions, add_options
         ({"max_connections": 0}, "let nobody in"),
         ({"grpc_port": 0}, "no port that several workers can share"),
         ({"hang_seconds": 1.0}, "at least 5"),
+        ({"max_waiting": 100}, "let at least a batch wait"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_made(given: dict[str, Any], said: str) -> None:
