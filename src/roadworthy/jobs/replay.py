@@ -17,12 +17,14 @@ import numpy as np
 import pyarrow as pa
 
 from roadworthy.clock import HOUR_MICROS, instant, micros
+from roadworthy.jobs.hiding import workspace_key
 from roadworthy.jobs.questions import NEVER, Questions, load_questions
 from roadworthy.jobs.seen import SeenAnswers
 from roadworthy.jobs.sender import Post, Sender
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.tick import tick
 from roadworthy.model import Model, load_definition
+from roadworthy.sensitive import hashed_text
 from roadworthy.traffic import unit_text
 
 #: Rows and outcomes in one request at most; servers refuse far larger ones.
@@ -62,11 +64,13 @@ class Replay:
     model       whose questions they are
     questions   in time order, as `load_questions` gives them
     sender      connections to the server, which must have a replay clock
+    key         hashes units where they stand in the names of outcomes; None where units are not sensitive
     """
 
     model: Model
     questions: Questions
     sender: Sender
+    key: bytes | None = field(default=None, repr=False)
 
     def run(
         self,
@@ -143,9 +147,10 @@ class Replay:
             if at == NEVER:
                 continue
             unit = unit_text(raw)
+            named = unit if self.key is None else hashed_text(unit, self.key)
             hours.setdefault(at // HOUR_MICROS, []).append(
                 {
-                    "id": f"{self.model.outcome.name}:{unit}:{asked}",
+                    "id": f"{self.model.outcome.name}:{named}:{asked}",
                     "model": self.model.name,
                     "unit": unit,
                     "name": self.model.outcome.name,
@@ -184,9 +189,10 @@ def replay_file(
     chosen = load_definition(path).model(model)
     questions = load_questions(stores.settings.tables, chosen, start, end)
     total = questions.n
+    key = workspace_key(stores) if chosen.unit in chosen.features.sensitive else None
     seen = SeenAnswers(stores)
     with Sender(url) as sender:
-        replay = Replay(chosen, questions, sender)
+        replay = Replay(chosen, questions, sender, key)
         return replay.run(
             start,
             end,

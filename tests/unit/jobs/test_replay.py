@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -13,11 +16,13 @@ import pyarrow as pa
 import pytest
 
 from roadworthy.clock import parse_instant
+from roadworthy.jobs import replay as module
 from roadworthy.jobs.questions import NEVER
 from roadworthy.jobs.replay import Replay
 from roadworthy.jobs.sender import Post, Sender
 from roadworthy.jobs.stores import Stores
 from roadworthy.model import load_definition
+from roadworthy.sensitive import KEY_VARIABLE, make_key
 from smalltown import DAY, OPENED, Town
 
 
@@ -78,6 +83,29 @@ def test_an_outcome_names_its_unit_as_the_log_writes_it(town: Town, town_stores:
     told = {one["unit"] for body in bodies for one in body.get("outcomes", [])}
     assert told
     assert told <= {str(number) for number in range(questions.n)}
+
+
+def test_an_outcome_of_a_sensitive_unit_has_a_name_without_it(
+    town: Town, town_stores: Stores, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The server hashes the unit, but keeps the name as it came; the same outcome has the same name again."""
+    definition = tmp_path / "sensitive.py"
+    text = town.definition.read_text()
+    hidden = 'street=category("street"), parcel=category("parcel", sensitive=True)'
+    definition.write_text(text.replace('street=category("street")', hidden))
+    monkeypatch.setenv(KEY_VARIABLE, str(make_key(tmp_path / "key")))
+    names = []
+    for _ in range(2):
+        sender = Recording()
+        monkeypatch.setattr(module, "Sender", lambda url, sender=sender: nullcontext(sender))
+        monkeypatch.setattr(module, "tick", lambda stores, now, *, seen: SimpleNamespace(next=now + DAY))
+        module.replay_file(town_stores, definition, start=OPENED, end=OPENED + 2 * DAY, url="")
+        bodies = [msgspec.json.decode(post.body) for post in sender.posts]
+        outcomes = [one for body in bodies for one in body.get("outcomes", [])]
+        names.append([one["id"] for one in outcomes])
+        assert not any(one["unit"] in one["id"] for one in outcomes)
+    assert names[0] == names[1]
+    assert len(set(names[0])) == len(names[0]) > 0
 
 
 def test_many_rows_of_one_instant_travel_in_pieces_with_names_of_their_own(
