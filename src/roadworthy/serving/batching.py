@@ -233,11 +233,7 @@ class Lane:
             too_late() if isinstance(result, Rejected) and result.kind == "model_failed" else result
             for result in self._predictor.finish(work)
         ]
-        if self._committer.needed:
-            rows = sum(len(share.rows) for share in work.shares)
-            self._committer.after(lambda failure: self._deliver(waited, results, failure), rows)
-        else:
-            self._deliver(waited, results, None)
+        self._keep(waited, results, work)
 
     def _finish(self, batch: list[Waiting], work: Work) -> None:
         """Log and answer; whom a fallback has answered meanwhile, or who is gone, is left out."""
@@ -259,16 +255,20 @@ class Lane:
             if waiting.timer is not None:
                 waiting.timer.cancel()
         self._telemetry.batch(work.served.name)
-        if self._committer.needed:
-            rows = sum(len(share.rows) for share in work.shares)
-            self._committer.after(lambda failure: self._deliver(waited, answers, failure), rows)
-        else:
-            self._deliver(waited, answers, None)
+        self._keep(waited, answers, work)
         asked = [question for number, question in enumerate(work.questions) if number not in settled]
         shadow = self._predictor.shadow(asked) if asked else None
         if shadow is not None:
             rows = sum(len(question.request.rows) for question in asked)
             self._shadows.add(shadow, rows, asked[0].started_ns)
+
+    def _keep(self, batch: Sequence[Waiting], results: Sequence[Result], work: Work) -> None:
+        """Answer once the records are where they were promised to be."""
+        if self._committer.needed:
+            kept = self._predictor.kept
+            self._committer.after(lambda failure: self._deliver(batch, results, kept(work, failure)))
+        else:
+            self._deliver(batch, results, None)
 
     def _deliver(self, batch: Sequence[Waiting], results: Sequence[Result], failure: Rejected | None) -> None:
         for waiting, result in zip(batch, results, strict=True):

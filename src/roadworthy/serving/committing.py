@@ -15,45 +15,39 @@ from roadworthy.serving.exchange import Rejected
 
 logger = logging.getLogger("roadworthy.worker")
 
+Failure = JournalUnwritable | Rejected
 #: Told once what was written before is on disk (None), or why it may not be.
-Told = Callable[[Rejected | None], None]
+Told = Callable[[Failure | None], None]
 
 
 class Committer:
     """Group commit for one worker; on its event loop.
 
-    needed      whether answers wait for the disk at all
-    unwritten   told how many predictions may not be on disk; raises the refusal unless they are answered all the same
+    needed   whether answers wait for the disk at all
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        executor: Executor,
-        needed: bool,
-        unwritten: Callable[[int, JournalUnwritable], None],
-    ) -> None:
-        self._journal, self._executor, self.needed, self._unwritten = journal, executor, needed, unwritten
-        self._next: list[tuple[Told, int]] = []
+    def __init__(self, journal: Journal, executor: Executor, needed: bool) -> None:
+        self._journal, self._executor, self.needed = journal, executor, needed
+        self._next: list[Told] = []
         self._syncing = False
 
-    def after(self, told: Told, rows: int) -> None:
-        """Call `told` when everything written until now is on disk, with these many predictions among it."""
-        self._next.append((told, rows))
+    def after(self, told: Told) -> None:
+        """Call `told` when everything written until now is on disk, or may not be."""
+        self._next.append(told)
         if not self._syncing:
             self._sync()
 
     async def committed(self) -> None:
-        """Return when everything written until now is on disk; Rejected (503) when it may not be."""
+        """Return when everything written until now is on disk; JournalUnwritable when it may not be."""
         if not self.needed:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def told(failure: Rejected | None) -> None:
+        def told(failure: Failure | None) -> None:
             if not future.done():
                 future.set_exception(failure) if failure else future.set_result(None)
 
-        self.after(told, 0)
+        self.after(told)
         await future
 
     def _sync(self) -> None:
@@ -67,14 +61,11 @@ class Committer:
             lambda done: self._synced(waiting, done.exception())
         )
 
-    def _synced(self, waiting: list[tuple[Told, int]], error: BaseException | None) -> None:
+    def _synced(self, waiting: list[Told], error: BaseException | None) -> None:
         self._syncing = False
-        failure = None
+        failure: Failure | None = None
         if isinstance(error, JournalUnwritable):
-            try:
-                self._unwritten(sum(rows for _, rows in waiting), error)
-            except Rejected as rejected:
-                failure = rejected
+            failure = error
         elif error is not None:
             logger.error("what was written could not be brought to the disk", exc_info=error)
             failure = Rejected(500, "internal", "the server failed; its log says why")
@@ -82,6 +73,6 @@ class Committer:
             self._sync()
         self._tell(waiting, failure)
 
-    def _tell(self, waiting: list[tuple[Told, int]], failure: Rejected | None) -> None:
-        for told, _ in waiting:
+    def _tell(self, waiting: list[Told], failure: Failure | None) -> None:
+        for told in waiting:
             told(failure)

@@ -37,12 +37,16 @@ class Work:
     shares    rows by the version that is asked
     refused   number of a request → why it is not answered
     rescued   rows that a fallback answered; None before any was asked
+    opened    cases of rows that are left to people
+    logged    whether the records are in the journal
     """
 
     questions: Sequence[Question]
     shares: list[Share]
     refused: dict[int, Rejected] = field(default_factory=dict)
     rescued: list[Share] | None = None
+    opened: Sequence[Case] = ()
+    logged: bool = False
 
     @property
     def served(self) -> Served:
@@ -51,7 +55,10 @@ class Work:
 
 
 class Predictor:
-    """Asks versions and writes their answers down, for one worker."""
+    """Asks versions and writes their answers down, for one worker.
+
+    to_disk   a record is written only once it is on the disk, which whoever answers says with `kept`
+    """
 
     def __init__(
         self,
@@ -61,9 +68,11 @@ class Predictor:
         clock: Clock,
         unlogged: Unlogged,
         desk: Desk,
+        *,
+        to_disk: bool = False,
     ) -> None:
         self._journal, self._telemetry, self._recorder = journal, telemetry, recorder
-        self._clock, self._unlogged, self._desk = clock, unlogged, desk
+        self._clock, self._unlogged, self._desk, self._to_disk = clock, unlogged, desk, to_disk
 
     def predict(self, questions: Sequence[Question]) -> list[Result]:
         """Answer requests that found the same table; their records are in the journal when this returns.
@@ -85,7 +94,7 @@ class Predictor:
             rescue_lost(work)
         rescued = work.rescued or []
         recorded = [(share, self._recorder.ids(work.questions, share)) for share in [*work.shares, *rescued]]
-        opened = self._left_to_people(work, recorded)
+        work.opened = self._left_to_people(work, recorded)
         groups: list[Group] = []
         for share in work.shares:
             if share.said.hits:
@@ -93,9 +102,9 @@ class Predictor:
         for share, ids in recorded:
             groups += self._recorder.groups(work.questions, share, ids, _fates(work, share, rescued))
         try:
-            self.write(groups)
+            work.logged = self.write(groups)
         except Rejected as rejected:
-            self._desk.withdraw(opened)
+            self._desk.withdraw(work.opened)
             return [work.refused.get(number, rejected) for number in range(len(work.questions))]
         return _answers(work, recorded)
 
@@ -132,8 +141,24 @@ class Predictor:
 
         return asked
 
-    def write(self, groups: Sequence[Group]) -> None:
-        """Append groups of records to the journal and count them.
+    def kept(self, work: Work, failure: JournalUnwritable | Rejected | None) -> Rejected | None:
+        """What the disk says about finished work (None: it is there): why nobody is answered, None to answer."""
+        if not work.logged:
+            return None
+        if failure is None:
+            self._log_written()
+            return None
+        try:
+            if isinstance(failure, Rejected):
+                raise failure
+            self.unwritten(sum(len(share.rows) for share in work.shares), failure)
+        except Rejected as rejected:
+            self._desk.withdraw(work.opened)
+            return rejected
+        return None
+
+    def write(self, groups: Sequence[Group]) -> bool:
+        """Append groups of records to the journal and count them; False when that is to be answered without a record.
 
         raises Rejected (503) when it cannot take them, unless the policy is to answer without a record
         """
@@ -141,12 +166,17 @@ class Predictor:
             self._journal.append_groups(groups)
         except JournalUnwritable as error:
             self.unwritten(sum(len(group.ids) for group in groups), error)
-            return
-        if self._unlogged.alarm is not None:
-            ended = self._unlogged.written(self._clock.now())
-            logger.warning("%s", ended.text if ended else "the prediction log is written again")
+            return False
+        if not self._to_disk:
+            self._log_written()
         for group in groups:
             self._telemetry.rows(group.model, group.version, group.role, group.status, len(group.ids))
+        return True
+
+    def _log_written(self) -> None:
+        ended = self._unlogged.written(self._clock.now()) if self._unlogged.alarm is not None else None
+        if ended is not None:
+            logger.warning("%s", ended.text)
 
     def unwritten(self, rows: int, error: JournalUnwritable) -> None:
         """Do with predictions that cannot be logged as the policy says: return, or Rejected (503)."""

@@ -124,10 +124,12 @@ class Worker:
         recorder = Recorder(self._clock, entropy, name, options.release)
         self._unlogged = Unlogged(options.on_full_log)
         self._desk = Desk(CaseFiles(self.node.cases), name, entropy)
-        predictor = Predictor(self.journal, self.telemetry, recorder, self._clock, self._unlogged, self._desk)
-        self._shadows = Shadows(self.telemetry, at_once=options.replay_clock)
         to_disk = options.durability == "disk"
-        committer = Committer(self.journal, ThreadPoolExecutor(1, "sync"), to_disk, predictor.unwritten)
+        predictor = Predictor(
+            self.journal, self.telemetry, recorder, self._clock, self._unlogged, self._desk, to_disk=to_disk
+        )
+        self._shadows = Shadows(self.telemetry, at_once=options.replay_clock)
+        committer = Committer(self.journal, ThreadPoolExecutor(1, "sync"), to_disk)
         scorers = ThreadPoolExecutor(SCORING_THREADS, "score")
         self._lanes = Lanes(
             lambda: Lane(predictor, committer, self.telemetry, scorers, options.limits, self._shadows)

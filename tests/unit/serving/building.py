@@ -90,6 +90,7 @@ class Bench:
         *versions: Loaded,
         policy: FullLogPolicy = "stop",
         max_open: int = MAX_OPEN,
+        to_disk: bool = False,
     ) -> None:
         self.directory = directory
         self.journal = Journal(self.directory, 0, node="n")
@@ -98,7 +99,9 @@ class Bench:
         recorder = Recorder(SystemClock(), random.Random(1), "n", "0.1")
         self.cases = CaseFiles(directory / "cases", max_open=max_open)
         desk = Desk(self.cases, "n", random.Random(2))
-        self.predictor = Predictor(self.journal, self.telemetry, recorder, SystemClock(), self.unlogged, desk)
+        self.predictor = Predictor(
+            self.journal, self.telemetry, recorder, SystemClock(), self.unlogged, desk, to_disk=to_disk
+        )
         for one in versions:
             self.journal.declare(one.scorer.log_schema)
         named = {one.prepared.version: one for one in versions}

@@ -52,7 +52,7 @@ class Queue:
     def __init__(self, bench: Bench, limits: Limits, *, to_disk: bool = False) -> None:
         self.bench, self.told = bench, dict[int, list[Result]]()
         self.executor = ThreadPoolExecutor(2)
-        committer = Committer(bench.journal, self.executor, to_disk, bench.predictor.unwritten)
+        committer = Committer(bench.journal, self.executor, to_disk)
         shadows = Shadows(bench.telemetry, at_once=True)
         self.lane = Lane(bench.predictor, committer, bench.telemetry, self.executor, limits, shadows)
 

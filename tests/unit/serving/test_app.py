@@ -41,7 +41,7 @@ def application(directory: Path, *, replay_clock: bool = False) -> Application:
     node, telemetry, clock = NodeDirectory(directory), Telemetry(), SystemClock()
     journal = Journal(node.journals, 0)
     executor = ThreadPoolExecutor(1)
-    committer = Committer(journal, executor, False, lambda rows, error: None)
+    committer = Committer(journal, executor, False)
     handlers = Handlers(
         Rules(replay_clock, 10, "0"), node, journal, committer, Lanes(no_lane),
         telemetry, clock, ForeignReader(ForeignSchemas(directory / "foreign"), random.Random(0)),

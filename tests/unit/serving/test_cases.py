@@ -46,10 +46,10 @@ def no_lane() -> Lane:
 class Office:
     """The handlers of a worker, as far as people see them."""
 
-    def __init__(self, made: Bench, node: Path) -> None:
+    def __init__(self, made: Bench, node: Path, *, to_disk: bool = False) -> None:
         self.bench, self.telemetry = made, Telemetry()
         self.desk = Desk(made.cases, "n", random.Random(3))
-        committer = Committer(made.journal, ThreadPoolExecutor(1), False, lambda rows, error: None)
+        committer = Committer(made.journal, ThreadPoolExecutor(1), to_disk)
         reader = ForeignReader(ForeignSchemas(node / "foreign"), random.Random(0))
         self.handlers = Handlers(
             Rules(False, 10, "0.1"), NodeDirectory(node), made.journal, committer, Lanes(no_lane), self.telemetry,
@@ -289,3 +289,22 @@ def test_a_person_s_record_can_be_read_when_the_version_is_gone(tmp_path: Path) 
     contents = read_journal(path)
     assert [(one.version, one.inputs) for one in contents.predictions] == [(1, (95.0, "f0"))]
     assert contents.schemas[case.schema.digest] == case.schema
+
+
+def test_an_answer_that_may_not_be_on_the_disk_is_not_confirmed_and_its_case_waits_on(tmp_path: Path) -> None:
+    """Whatever is done with predictions then: 503, and the answer sent again is logged and closes the case."""
+    made = bench(tmp_path / "journals", policy="continue")
+    (case,) = made.answer(*rows(95.0)).ids
+    broken = True
+
+    def sync() -> None:
+        if broken:
+            raise JournalUnwritable("the disk is broken")
+
+    made.journal.sync_later = lambda: sync  # type: ignore[method-assign]  # a disk that is broken for a while
+    office = Office(made, tmp_path / "node", to_disk=True)
+    said = {"output": 0.0, "by": "ada"}
+    status, content = office.ask(case, body=said)
+    assert (status, content["error"]["kind"], made.cases.count()) == (503, "log_unavailable", 1)
+    broken = False
+    assert (office.ask(case, body=said)[0], made.cases.count()) == (200, 0)
