@@ -19,7 +19,7 @@ checks = pytest.importorskip("schemathesis.specs.openapi.checks")
 
 #: Of each address, as the document wants them and otherwise.
 PROOF = "ROADWORTHY_PROOF" in os.environ
-EXAMPLES = 500 if PROOF else 10
+EXAMPLES = 100 if PROOF else 10
 
 
 @pytest.fixture(scope="module")
