@@ -48,8 +48,8 @@ class Delivery:
 class Background:
     """Queues of items, and the thread that sends them.
 
-    send        takes a kind, items of it and how long it may take in seconds; raises SchemaError for wrong items
-                (all of them refused), NotReady when the server cannot be reached, TooLarge
+    send        takes a kind, items of it and how long it may take in seconds; raises SchemaError for wrong items (one
+                that names none is halved until it is about one), NotReady when the server cannot be reached, TooLarge
     most        items of a kind that may wait
     patience    seconds that one attempt to send a batch may take; it is attempted again until the client is closed
     """
@@ -154,18 +154,20 @@ class Background:
                         self._drop(len(batch), str(error))
                     return None
                 logger.warning("%d items wait to be logged: %s", len(batch), error)
-            except TooLarge as error:
-                if len(batch) == 1:
-                    return self._refuse(1, str(error))
-                half = len(batch) // 2
-                self._deliver(kind, batch[:half])
-                batch = batch[half:]
-            except SchemaError as error:
+            except (TooLarge, SchemaError) as error:
                 wrong = faulty(error, kind, len(batch))
-                self._refuse(len(wrong), str(error))
-                batch = [item for number, item in enumerate(batch) if number not in wrong]
+                if wrong:
+                    self._refuse(len(wrong), str(error))
+                    batch = [item for number, item in enumerate(batch) if number not in wrong]
+                else:
+                    half = len(batch) // 2
+                    self._deliver(kind, batch[:half])
+                    batch = batch[half:]
             except RoadworthyError as error:
                 return self._refuse(len(batch), str(error))
+            except Exception as error:  # the edge of this thread, which nobody would start again
+                logger.exception("%d items could not be sent", len(batch))
+                return self._refuse(len(batch), f"{type(error).__name__}: {error}")
             else:
                 with self._changed:
                     self._told = replace(self._told, sent=self._told.sent + len(batch))
@@ -178,16 +180,15 @@ class Background:
             self._told = replace(self._told, refused=self._told.refused + count, reason=reason)
 
 
-def faulty(error: SchemaError, kind: Kind, count: int) -> set[int]:
-    """The numbers of the items that a server found wrong; all of them when it named none.
+def faulty(error: TooLarge | SchemaError, kind: Kind, count: int) -> set[int]:
+    """The numbers of the items that were found wrong; none when nobody said which of several it was.
 
     >>> from roadworthy.errors import Fault
     >>> faulty(SchemaError("a batch", [Fault("$.outcomes[1].name", "late", "lat")]), "outcomes", 3)
     {1}
     """
     start = f"$.{kind}["
-    numbers = {
-        fault.path[len(start) :].partition("]")[0] for fault in error.faults if fault.path.startswith(start)
-    }
+    faults = error.faults if isinstance(error, SchemaError) else ()
+    numbers = {fault.path[len(start) :].partition("]")[0] for fault in faults if fault.path.startswith(start)}
     found = {int(number) for number in numbers if number.isdigit() and int(number) < count}
-    return found or set(range(count))
+    return found or ({0} if count == 1 else set())

@@ -55,7 +55,7 @@ class Connections:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError:
-            host, port = None, None
+            parts, host, port = urlsplit(""), None, None
         if parts.scheme not in {"http", "https"} or not host or parts.path.strip("/") or parts.query:
             raise DefinitionError(
                 f"server address {url!r} is not understood: write it as http://127.0.0.1:8080 or https://host:443"

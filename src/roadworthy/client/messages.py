@@ -14,6 +14,16 @@ import msgspec
 from roadworthy.client.connections import Reply
 from roadworthy.errors import Fault, Refused, RoadworthyError, SchemaError, UnknownName
 
+#: What JSON can hold, and what writing anything else may raise, a value's own `tolist` included.
+_WRITABLE = "numbers, text, booleans, times, lists and None"
+_UNWRITABLE = (TypeError, ValueError, OverflowError, RuntimeError)
+
+#: What reading an answer may raise that somebody else made.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError)
+
+#: How many levels below a request a value is named that cannot be written: the list, the item, its inputs, a value.
+_DEPTH = 4
+
 
 class TooLarge(RoadworthyError):
     """The server wants fewer items or bytes in one request: send halves."""
@@ -29,20 +39,36 @@ def encoded(content: Mapping[str, Any]) -> bytes:
     """
     try:
         body = msgspec.json.encode(content, enc_hook=_plain)
-    except (TypeError, ValueError, NotImplementedError, OverflowError) as error:
-        found = Fault("$", "numbers, text, booleans, times, lists and None", str(error))
-        raise SchemaError("the request", [found], "Nothing was sent.") from error
-    if b"null" in body and (paths := _infinite("$", content)):
-        expected = "a finite number, or NaN for missing"
-        raise SchemaError(
-            "the request", [Fault(path, expected, "infinity") for path in paths], "Nothing was sent."
-        )
+        faults = _infinite("$", content) if b"null" in body else []
+    except _UNWRITABLE as error:
+        faults = _unwritable("$", content, _DEPTH) or [Fault("$", _WRITABLE, str(error))]
+    if faults:
+        raise SchemaError("the request", faults, "Nothing was sent.")
     return body
 
 
-def _infinite(path: str, value: Any) -> list[str]:
+def _unwritable(path: str, value: Any, depth: int) -> list[Fault]:
+    """The values inside that JSON cannot hold, each where it is; looks so many levels deep."""
+    try:
+        body = msgspec.json.encode(value, enc_hook=_plain)
+        return _infinite(path, value) if b"null" in body else []
+    except _UNWRITABLE as error:
+        got = "values nested too deeply" if isinstance(error, RecursionError) else str(error)
+    found: list[Fault] = []
+    if depth and isinstance(value, Mapping):
+        found = [
+            fault for name, one in value.items() for fault in _unwritable(f"{path}.{name}", one, depth - 1)
+        ]
+    elif depth and isinstance(value, list | tuple):
+        found = [
+            fault for at, one in enumerate(value) for fault in _unwritable(f"{path}[{at}]", one, depth - 1)
+        ]
+    return found or [Fault(path, _WRITABLE, got)]
+
+
+def _infinite(path: str, value: Any) -> list[Fault]:
     if isinstance(value, float):
-        return [path] if isinf(value) else []
+        return [Fault(path, "a finite number, or NaN for missing", "infinity")] if isinf(value) else []
     if isinstance(value, Mapping):
         return [found for name, inner in value.items() for found in _infinite(f"{path}.{name}", inner)]
     if isinstance(value, list | tuple):
@@ -67,7 +93,7 @@ def sentence(reply: Reply) -> str:
     try:
         error = msgspec.json.decode(reply.body)["error"]
         return f"{error['kind']}: {error['message']}"
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except _UNREADABLE:
         return reply.body[:200].decode(errors="replace") or "with an empty body"
 
 
@@ -89,5 +115,5 @@ def _faults(reply: Reply) -> list[Fault]:
     try:
         listed = msgspec.json.decode(reply.body)["error"]["faults"]
         return [Fault(str(one["path"]), str(one["expected"]), str(one["got"])) for one in listed]
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except _UNREADABLE:
         return []

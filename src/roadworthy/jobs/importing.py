@@ -112,9 +112,8 @@ def _import(stores: Stores, table: pa.Table, schema: LogSchema, meaning: Meaning
         rows, outcomes = rows + len(group.ids), outcomes + len(facts)
     journal.seal()
     for path in journals_in([node.journals]):
-        if is_rolled(
-            log, path.stem
-        ):  # by the import that did not end; the header names the process that wrote it
+        # The import that did not end rolled it; as its header named another process, the sizes may differ.
+        if is_rolled(log, path.stem):
             path.unlink()
     refused = roll(journals_in([node.journals]), log).refused
     if refused:

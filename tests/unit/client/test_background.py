@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from roadworthy.client import Client, Delivery
-from roadworthy.client.background import BATCH
+from roadworthy.client.background import BATCH, Background, Item, Kind
 from roadworthy.client.retries import Pauses
 from roadworthy.errors import SchemaError
 
@@ -78,6 +80,80 @@ def test_one_wrong_outcome_does_not_keep_the_others_from_arriving(caplog: pytest
     assert "$.outcomes[6].name" in done.reason
     assert "1 items were refused" in caplog.text
     assert {one["id"] for one in server.asked[-1].content["outcomes"]} == set("01245689")
+
+
+def nested(depth: int) -> Any:
+    """Lists in lists."""
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        (object(), "$.predictions[3].inputs.km: "),
+        (np.float32("inf"), "$.predictions[3].inputs.km: "),
+        ("\ud800", "$.predictions[3].inputs.km: "),
+        (nested(100_000), "nested too deeply"),
+        (float("inf"), "$.predictions[3].inputs.km: "),
+    ],
+    ids=["object", "numpy-infinity", "surrogate", "nested", "infinity"],
+)
+def test_an_item_that_cannot_be_written_as_json_does_not_take_its_batch_with_it(
+    wrong: Any, place: str
+) -> None:
+    """It is refused and named; all others arrive, also those of other callers and later ones."""
+    good = {"model": "fare", "inputs": {"km": 3.0}, "output": 0.5}
+    with Scripted() as server, client(server) as asking:
+        asking.log([{**good, "inputs": {"km": wrong if number == 3 else 3.0}} for number in range(10)])
+        assert asking.flush(10)
+        assert place in asking.delivery().reason
+        asking.log([good])
+        done = asking.close()
+    assert (done.sent, done.refused) == (10, 1)
+
+
+def test_a_refusal_that_names_no_item_is_about_the_wrong_ones_alone() -> None:
+    """Something between client and server refuses a text; what is beside it arrives."""
+
+    def answer(asked: Asked) -> Say:
+        wrong = any(one["unit"] == "<script>" for one in asked.content["outcomes"])
+        return Say(400, b"<html>no</html>") if wrong else Say()
+
+    with Scripted(otherwise=answer) as server, client(server) as asking:
+        asking.outcomes([{**FACT, "unit": "<script>" if n in (3, 7) else "UA1545"} for n in range(10)])
+        done = asking.close()
+    assert (done.sent, done.refused) == (8, 2)
+
+
+def test_an_error_that_nobody_thought_of_does_not_end_the_sending(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged with its trace and counted; what is told later is sent."""
+    failing = [ZeroDivisionError("nobody thought of it")]
+
+    def send(kind: Kind, items: Sequence[Item], seconds: float) -> None:
+        if failing:
+            raise failing.pop()
+
+    background = Background(send, 10, 1.0)
+    background.put("outcomes", [FACT, FACT])
+    assert background.flush(5)
+    background.put("outcomes", [FACT])
+    done = background.close(5)
+    assert (done.sent, done.refused) == (1, 2)
+    assert "nobody thought of it" in done.reason
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_a_reply_that_is_not_utf_8_is_a_refusal_like_any_other() -> None:
+    """The client goes on to send what comes after it."""
+    with Scripted(Say(500, b'{"error":{"kind":"\xff","message":""}}')) as server, client(server) as asking:
+        asking.outcomes([FACT])
+        asking.flush()
+        asking.outcomes([FACT])
+        done = asking.close()
+    assert (done.sent, done.refused) == (1, 1)
 
 
 def test_a_batch_that_is_too_large_is_halved_until_it_fits() -> None:

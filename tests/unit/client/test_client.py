@@ -211,7 +211,7 @@ def test_wrong_arguments_are_refused_saying_what_is_wanted() -> None:
         Client("http://127.0.0.1:1", timeout=0)
     with pytest.raises(DefinitionError, match="list of dictionaries"):
         asking.outcomes({"id": "o1"})  # type: ignore[arg-type]  # the mistake
-    for url in ("127.0.0.1:8080", "ftp://a", "http://", "http://a/path", "http://a:port"):
+    for url in ("127.0.0.1:8080", "ftp://a", "http://", "http://a/path", "http://a:port", "http://[::1"):
         with pytest.raises(DefinitionError, match="is not understood"):
             Client(url)
     with pytest.raises(DefinitionError, match="no header can hold") as caught:
