@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,21 +18,40 @@ from roadworthy.node import NodeDirectory
 from roadworthy.traffic import Route
 
 
-@pytest.fixture
-def node(tmp_path: Path, versions: list[Version]) -> Iterator[NodeDirectory]:
-    """A node whose journals lie on a disk of 64 KiB."""
-    made = NodeDirectory(tmp_path / "n")
-    made.create()
-    made.write_plan(plan_of(1, Route(champion=1), versions[0]))
+@contextmanager
+def small_disk(at: Path) -> Iterator[None]:
+    """A disk of 64 KiB, mounted there."""
     mounted = os.geteuid() == 0 and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(made.journals)],
-        check=False,
-        capture_output=True,
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(at)], check=False, capture_output=True
     )
     if not mounted or mounted.returncode:
         pytest.skip("a small file system can only be mounted by root, where the machine allows it")
-    yield made
-    subprocess.run(["umount", "-l", str(made.journals)], check=True)
+    yield
+    subprocess.run(["umount", "-l", str(at)], check=True)
+
+
+@pytest.fixture
+def node(tmp_path: Path, versions: list[Version]) -> Iterator[NodeDirectory]:
+    """A node whose journals lie on a small disk."""
+    made = NodeDirectory(tmp_path / "n")
+    made.create()
+    made.write_plan(plan_of(1, Route(champion=1), versions[0]))
+    with small_disk(made.journals):
+        yield made
+
+
+@pytest.fixture
+def full_node(tmp_path: Path, versions: list[Version]) -> Iterator[NodeDirectory]:
+    """A node of which everything lies on one disk, which is full."""
+    made = NodeDirectory(tmp_path / "n")
+    made.root.mkdir()
+    with small_disk(made.root):
+        made.create()
+        made.write_plan(plan_of(1, Route(champion=1), versions[0]))
+        with suppress(OSError), (made.root / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(512))
+        yield made
 
 
 def filled(server: Server) -> list[int]:
@@ -72,3 +95,23 @@ def test_answers_go_on_where_that_is_the_policy(node: NodeDirectory, start: Star
     assert count > 0
     assert server.predict().status == 200
     assert unlogged(server)[0] == count + 1
+
+
+def test_a_worker_that_begins_on_a_full_disk_answers_all_the_same(
+    full_node: NodeDirectory, tmp_path: Path
+) -> None:
+    """One that replaces another must not end because it cannot say that it is there; it ends in peace, too."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, (tmp_path / "log").open("wb") as log:
+        command = ["-m", "roadworthy.serving", "--node-dir", str(full_node.root), "--on-full-log", "continue"]
+        process = subprocess.Popen(
+            [sys.executable, *command, "--fd", str(listening.fileno())],
+            pass_fds=[listening.fileno()],
+            stderr=log,
+        )
+        server = Server(process, full_node, tmp_path / "log", listening.getsockname()[1])
+        try:
+            answered = server.predict()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            ended = process.wait(40)
+    assert (answered.status, ended) == (200, 0), (tmp_path / "log").read_text()

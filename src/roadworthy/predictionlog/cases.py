@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from roadworthy.clock import instant
-from roadworthy.durable import write_whole
+from roadworthy.durable import DRAFT, write_whole
 from roadworthy.errors import CorruptArtifact
+from roadworthy.predictionlog.publishing import clear_drafts
 from roadworthy.predictionlog.record import LogSchema, Number, Prediction
 
 #: Most cases of a model that wait on one node; people who are so far behind will not read the next one either.
@@ -223,9 +224,9 @@ class CaseFiles:
         case = answered.case
         path = self._path("answered", case.model, case.id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{answered.id}")
-        write_whole(draft, msgspec.json.encode(answered))
+        draft = path.with_name(f"{DRAFT}{path.name}.{answered.id}")
         try:
+            draft.write_bytes(msgspec.json.encode(answered))
             os.link(draft, path)
         except FileExistsError:
             return _decoded(path, path.read_bytes(), Answered)
@@ -244,6 +245,9 @@ class CaseFiles:
         """Remove cases and answers about these units, of one model or all; returns how many."""
         found: list[tuple[Path, Case]] = []
         for kind in ("open", "answered"):
+            for one in self._models(kind):
+                if model in (None, one):  # of a case that is opened now the worker writes another
+                    clear_drafts(self.directory / kind / one)
             for identifier, one in self._names(kind, model):
                 path = self._path(kind, one, identifier)
                 if (content := _read(path)) is not None:
@@ -297,5 +301,5 @@ def _read(path: Path) -> bytes | None:
 def _decoded(path: Path, content: bytes, form: type[_Form]) -> _Form:
     try:
         return msgspec.json.decode(content, type=form)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptArtifact(f"{path} cannot be read as a case: {error}; move it away") from error

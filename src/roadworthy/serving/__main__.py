@@ -166,7 +166,10 @@ async def _until_settled(worker: Worker, stopping: asyncio.Event, patience: floa
         if worker.may_answer:
             break
         await asyncio.sleep(WATCH_SECONDS / 5)
-    worker.report()
+    try:
+        worker.report()
+    except OSError as error:
+        logger.error("the worker's state cannot be written, which is tried again: %s", error)
     return not stopping.is_set()
 
 

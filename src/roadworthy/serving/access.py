@@ -45,9 +45,9 @@ class Guard:
         """
         if file is None:
             return cls()
-        guard = cls(read_node_tokens(file), file)
-        guard._stamp = _stamp(file)
-        return guard
+        return cls(
+            read_node_tokens(file), file
+        )  # without a stamp, so that `refresh` sees what came meanwhile
 
     def replace(self, tokens: Iterable[Token | str]) -> None:
         """From now on these tokens alone are known.
@@ -110,7 +110,7 @@ def read_node_tokens(file: Path) -> tuple[Token, ...]:
     """Tokens as the supervisor put them into the node's directory; DefinitionError when they cannot be read."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=tuple[Token, ...])
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(f"the node's tokens {file} cannot be read: {error}") from error
 
 

@@ -173,7 +173,10 @@ class Worker:
         limit = self._options.max_body_bytes
         server = module.GrpcServer(self._handlers, self._guard, self.telemetry, limit)
         bound = await server.start(port)
-        write_whole(self.node.root / "grpc_address", f"{module.HOST}:{bound}\n".encode())
+        try:
+            write_whole(self.node.root / "grpc_address", f"{module.HOST}:{bound}\n".encode())
+        except OSError as error:
+            logger.error("where gRPC is answered (%s:%d) cannot be written down: %s", module.HOST, bound, error)
         return server
 
     async def watch(self) -> None:
@@ -248,13 +251,19 @@ class Worker:
         return any(state.plan_number is not None for state in states if state and state.pid != os.getpid())
 
     async def keep_house(self) -> None:
-        """Once a second until cancelled: seal the journal, write state and telemetry."""
+        """Once a second until cancelled: seal the journal, write state and telemetry; nothing must end that either."""
+        trouble = ""
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             try:
                 self.tidy()
+                trouble = ""
             except OSError as error:
                 logger.error("cannot write the worker's state or telemetry: %s", error)
+            except Exception as error:
+                if repr(error) != trouble:
+                    logger.exception("keeping house failed, and is tried again")
+                trouble = repr(error)
 
     def tidy(self) -> None:
         """Take new tokens, seal the journal if it holds anything, and write state and telemetry."""
@@ -284,7 +293,10 @@ class Worker:
         """Leave nothing behind: the last shadows are asked, the journal is sealed."""
         self._shadows.finish()
         self.journal.seal()
-        self.tidy()
+        try:
+            self.tidy()
+        except OSError as error:
+            logger.error("cannot write the worker's last state or telemetry: %s", error)
 
     def report(self) -> None:
         """Write the worker's state."""

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -141,12 +142,13 @@ def test_an_answer_reads_like_any_other_record(tmp_path: Path) -> None:
     )
 
 
-def test_a_damaged_case_is_named(tmp_path: Path) -> None:
-    """Nobody guesses what it said."""
+@pytest.mark.parametrize("damage", [lambda content: content[:40], lambda content: b'{"id":"\xff"}'])
+def test_a_damaged_case_is_named(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """Nobody guesses what it said; bytes that are no text are damage too."""
     files = CaseFiles(tmp_path)
     files.open(case(1))
     (path,) = tmp_path.rglob("*.json")
-    path.write_bytes(path.read_bytes()[:40])
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(CorruptArtifact, match="cannot be read as a case"):
         files.find(case(1).id)
     content = json.loads(msgspec.json.encode(case(1)))

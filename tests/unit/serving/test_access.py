@@ -11,7 +11,8 @@ import pytest
 
 from roadworthy.durable import write_whole
 from roadworthy.errors import DefinitionError
-from roadworthy.serving.access import Guard
+from roadworthy.serving import access
+from roadworthy.serving.access import Guard, read_node_tokens
 from roadworthy.serving.exchange import Rejected
 from roadworthy.tokens import SCOPES, Token, TokenScope
 
@@ -66,7 +67,7 @@ def test_a_file_of_tokens_that_is_gone_or_empty_opens_no_door(tmp_path: Path) ->
         Guard.following(file)
     file.write_bytes(msgspec.json.encode([Token("a", DIGESTS[0])]))
     guard = Guard.following(file)
-    for content in (b"[]", b"{", None):
+    for content in (b"[]", b"{", b'[{"name": "\xff"}]', None):
         if content is None:
             file.unlink()
         else:
@@ -91,18 +92,44 @@ def test_a_broken_file_is_complained_of_once(tmp_path: Path, caplog: pytest.LogC
     guard.check(b"Bearer second")
 
 
-def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
+def test_a_file_that_did_not_change_is_not_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """The look costs a stat: with content it could not parse but an unchanged stamp, nothing happens."""
     file = tmp_path / "tokens.json"
     file.write_bytes(msgspec.json.encode([Token("a", DIGESTS[0])]))
     guard = Guard.following(file)
+    guard.refresh()
     stamp = file.stat()
     with file.open("r+b") as opened:
         opened.write(b"!")
     os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     file.chmod(0)
+    caplog.clear()
     guard.refresh()
     guard.check(b"Bearer first")
+    assert caplog.messages == []
+
+
+def test_tokens_that_came_while_the_first_ones_were_read_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that is revoked at that moment does not stay valid until the next change."""
+    file = tmp_path / "tokens.json"
+    file.write_bytes(msgspec.json.encode([Token("a", DIGESTS[0])]))
+
+    def replaced_meanwhile(path: Path) -> tuple[Token, ...]:
+        read = read_node_tokens(path)
+        write_whole(path, msgspec.json.encode([Token("b", DIGESTS[1])]))
+        return read
+
+    with monkeypatch.context() as patched:
+        patched.setattr(access, "read_node_tokens", replaced_meanwhile)
+        guard = Guard.following(file)
+    guard.refresh()
+    guard.check(b"Bearer second")
+    with pytest.raises(Rejected):
+        guard.check(b"Bearer first")
 
 
 def test_without_tokens_everybody_may_do_everything() -> None:

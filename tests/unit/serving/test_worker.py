@@ -47,3 +47,32 @@ def test_a_disk_that_was_full_for_a_moment_does_not_stop_a_worker_from_following
 
     monkeypatch.setattr(module, "write_whole", write)
     assert asyncio.run(follow()) == (1, 2, False)
+
+
+def test_whatever_goes_wrong_a_worker_goes_on_keeping_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else a revoked token would stay valid, and the journal would never be sealed; the log says it once."""
+    monkeypatch.setattr(module, "HOUSEKEEPING_SECONDS", 0.0)
+    rounds = 0
+
+    async def rounds_of(wanted: int) -> None:
+        worker = Worker(Options(node_dir=tmp_path / "node", worker=0))
+        enough = asyncio.Event()
+
+        def tidy() -> None:
+            nonlocal rounds
+            rounds += 1
+            if rounds == wanted:
+                enough.set()
+            raise ValueError("nobody foresaw this")
+
+        monkeypatch.setattr(worker, "tidy", tidy)
+        keeping = asyncio.create_task(worker.keep_house())
+        async with asyncio.timeout(10):
+            await asyncio.wait([keeping, asyncio.create_task(enough.wait())], return_when="FIRST_COMPLETED")
+        assert not keeping.done()
+        keeping.cancel()
+
+    asyncio.run(rounds_of(3))
+    assert caplog.messages == ["keeping house failed, and is tried again"]
