@@ -41,7 +41,6 @@ def healthy(rows: int = 8_000) -> Evidence:
                 "carrier": chance.choice(["UA", "B6", "EV"], rows),
                 "origin": chance.choice(["EWR", "JFK", ""], rows),
             },
-            units=np.array([f"flight {row}" for row in range(rows)]),
             asked_from=JULY,
             asked_until=JULY + timedelta(days=30),
         ),

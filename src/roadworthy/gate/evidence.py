@@ -34,7 +34,6 @@ class Holdout:
     baseline    the trivial predictor's, fitted on the candidate's training rows; None when it was not made
     champion    the champion's on the same rows; None without a champion
     slices      column name → its value in each row as text, shape (n_rows,), "" where missing
-    units       what each row is about, shape (n_rows,); None where nobody needs to find rows again
     asked_from  when the first of the rows was asked
     asked_until when the last was
     """
@@ -47,11 +46,10 @@ class Holdout:
     baseline: Floats | None = None
     champion: Floats | None = None
     slices: Mapping[str, Texts] = field(default_factory=dict)
-    units: Texts | None = None
 
     def __post_init__(self) -> None:
         columns: dict[str, npt.NDArray[Any] | None] = {"days": self.days, "candidate": self.candidate}
-        columns |= {"baseline": self.baseline, "champion": self.champion, "units": self.units}
+        columns |= {"baseline": self.baseline, "champion": self.champion}
         columns |= {f"slices[{name!r}]": values for name, values in self.slices.items()}
         for name, values in columns.items():
             if values is not None and values.shape != self.labels.shape:

@@ -183,7 +183,6 @@ def _holdout(
         baseline=np.full(table.num_rows, float(row.run.details["baseline_rate"])),
         champion=None if champion is None else _score(stores, champion, table),
         slices={name: _texts(table, name) for name in row.run.details["slices"]},
-        units=_texts(table, stores.scorer(row).unit),
         asked_from=asked[0].as_py(),
         asked_until=asked[-1].as_py(),
     )

@@ -160,7 +160,7 @@ class _Looking:
                 self.changes.append(Changes(closed=closed))
 
     def _parity(self, watched: Watched, day: int, rows: DayRows) -> list[Verdict]:
-        units = rows.table.column("unit").to_pylist() if rows.table.num_rows else []
+        ids = rows.table.column("id").to_pylist() if rows.table.num_rows else []
         again = watched.scorer.features.encode(rows.inputs)
         found = [
             encoding_parity(
@@ -168,7 +168,7 @@ class _Looking:
                 again,
                 watched.scorer.features.columns,
                 subject=watched.row.reference,
-                rows=units,
+                rows=ids,
             )
         ]
         if day % SOURCE_PARITY_EVERY == 0 and rows.table.num_rows:

@@ -47,7 +47,7 @@ def check_source_parity(stores: Stores, watched: Watched, predictions: pa.Table)
         sides = batch_from_arrow(carried, schema), batch_from_arrow(known, schema)
     except RoadworthyError as error:
         return _said(subject, "error", f"source parity could not be measured: {error}")
-    return source_parity(*sides, subject=subject, rows=sample.column("unit").to_pylist())
+    return source_parity(*sides, subject=subject, rows=sample.column("id").to_pylist())
 
 
 def _definition(watched: Watched) -> Model:

@@ -2,7 +2,8 @@
 
 Encoding parity asks whether the logged raw inputs, encoded again in another environment, give what was logged as
 encoded. Source parity asks whether the history, joined again as known when the question was asked, gives what the
-request carried. Not here: encoding and joining; callers bring both sides, row by row in the same order.
+request carried. A verdict outlives the rows: it names predictions, never units, so that forgetting one leaves no trace
+of whose the values were. Not here: encoding and joining; callers bring both sides, row by row in the same order.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def encoding_parity(
 
     logged, again   float64 (n, width); NaN equals NaN
     columns         the `width` columns, each with `name` and `feature`
-    rows            identifiers of the n rows, for the message; their numbers where None
+    rows            identifiers of the n predictions, for the message; their numbers where None
     cleaned         the logged and the recomputed cleaned inputs of the same rows, where they were sampled: where they
                     differ already, the stage that differs is `cleaned`, else `encoded`
     tolerance       largest difference that counts as equal; 0 for exact equality
@@ -84,7 +85,7 @@ def source_parity(
 
     carried   the logged raw inputs that come from sources, n rows
     known     the same columns joined again, the same rows in the same order
-    rows      identifiers of the n rows, for the message; their numbers where None
+    rows      identifiers of the n predictions, for the message; their numbers where None
     returns   fail naming input and first row; insufficient without rows
     raises    DefinitionError when columns or lengths do not fit
     """

@@ -62,11 +62,11 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 def test_what_users_wrote_is_escaped() -> None:
-    """A unit or a reason that looks like markup is text."""
+    """A slice or a reason that looks like markup is text."""
     holdout = healthy().holdout
     assert holdout is not None
-    units = np.full(holdout.n, "<script>alert(1)</script>")
-    report = judge(replace(healthy(), holdout=replace(holdout, units=units)), AUGUST)
+    slices = {"carrier": np.full(holdout.n, "<script>alert(1)</script>")}
+    report = judge(replace(healthy(), holdout=replace(holdout, slices=slices)), AUGUST)
     text = page.render(report.overridden(Override(actor="<b>", reason="&")))
     assert "<script>" not in text
     assert "&lt;script&gt;" in text

@@ -192,7 +192,7 @@ def test_an_outcome_that_comes_days_late_judges_its_matured_window_again(
 def test_a_changed_encoded_value_fails_encoding_parity_naming_the_feature(
     town: Town, town_stores: Stores
 ) -> None:
-    """One value of one row of one day; the other days pass."""
+    """One value of one row of one day; the other days pass. Its prediction is named, not its unit: verdicts stay."""
 
     def alter(record: Prediction) -> Prediction:
         if record.request_id != "1-80":
@@ -206,7 +206,8 @@ def test_a_changed_encoded_value_fails_encoding_parity_naming_the_feature(
     found = [one.verdict for one in town_stores.alarms.verdicts(MODEL, check="encoding_parity")]
     assert [verdict.ruling for verdict in found] == ["pass", "fail", "pass"]
     assert "weight differs at the stage `encoded` in 1 of 70 rows" in found[1].reason
-    assert records[80].unit in found[1].reason
+    assert records[80].id in found[1].reason
+    assert records[80].unit not in repr(found[1])
     assert "encoding_parity" in {alarm.check for alarm in opened}
 
 

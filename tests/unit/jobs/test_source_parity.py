@@ -62,7 +62,8 @@ def test_a_request_that_carried_another_value_fails_naming_the_input(town: Town,
     verdict = _verdict(town_stores)
     assert verdict.ruling == "fail"
     assert "weather_latest_rain differs at the stage `raw` in 1 of 70 rows" in verdict.reason
-    assert records[7].unit in verdict.reason
+    assert records[7].id in verdict.reason
+    assert records[7].unit not in repr(verdict)
 
 
 def test_a_definition_that_changed_since_is_an_error_that_names_it(town: Town, town_stores: Stores) -> None:
