@@ -48,13 +48,13 @@ class Keeper:
     Off the serving path: in the supervisor's process, with readers and workers going on. Where several nodes share a
     log, whoever comes first does it.
 
-    keep_file   says how long, see `predictionlog.retain`; nothing is dropped while there is none
+    keep_file   says how long, see `predictionlog.retain`; nothing is dropped while there is none; None = never anything
     """
 
     #: Merging begins when so many files of similar size lie in one partition: a few minutes of rolling each second.
     LEAST = 128
 
-    def __init__(self, log: Path, keep_file: Path, clock: Clock) -> None:
+    def __init__(self, log: Path, keep_file: Path | None, clock: Clock) -> None:
         self._log, self._keep_file, self._clock = log, keep_file, clock
 
     def keep(self) -> None:
@@ -62,7 +62,7 @@ class Keeper:
         now = self._clock.now()
         try:
             done = compact(self._log, now, least=self.LEAST)
-            keep = kept_days(self._keep_file)
+            keep = None if self._keep_file is None else kept_days(self._keep_file)
             dropped = retain(self._log, now - keep) if keep is not None else None
         except NotReady as busy:
             logger.debug("%s", busy)

@@ -105,7 +105,9 @@ class _Supervisor:
         self._stager = Stager(node.staged)
         self._follower = Follower(self._database, self._stager, node, settings.namespace, clock)
         self._roller = Roller(node.journals, settings.log)
-        keeper = Keeper(settings.log, settings.root / KEEP_FILE, clock)
+        # A replay's days are not this year's: by the real clock all of them are old.
+        keep_file = None if options.replay_clock else settings.root / KEEP_FILE
+        keeper = Keeper(settings.log, keep_file, clock)
         self._crew = self._make_crew(lock, tokens=tokens_file is not None)
         reporter = Reporter(
             self._database, self._states, lambda: {**self._stager.errors, **self._crew.troubles}

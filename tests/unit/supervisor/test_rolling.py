@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from roadworthy.clock import ReplayClock
+from roadworthy.clock import Clock, ReplayClock
 from roadworthy.predictionlog.compact import alone
 from roadworthy.predictionlog.journal import Journal
 from roadworthy.predictionlog.read import PredictionLog
 from roadworthy.predictionlog.record import LogField, LogSchema, Prediction
 from roadworthy.predictionlog.retain import keep_days
+from roadworthy.settings import Settings
+from roadworthy.supervisor.options import ServeOptions
 from roadworthy.supervisor.rolling import Keeper, Roller
+from roadworthy.supervisor.run import run
 
 SCHEMA = LogSchema("delay", (LogField("wind", "number"),))
 DAY = 86_400_000_000
@@ -61,6 +64,23 @@ def test_nothing_is_dropped_unless_the_workspace_says_how_long(tmp_path: Path) -
     keep_days(keep, 90)
     Keeper(log.log, keep, long_after).keep()
     assert log.predictions("delay").num_rows == 0
+
+
+def test_a_replay_drops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its days are not this year's, and would all be too old; whatever the workspace keeps."""
+    (tmp_path / "workspace").mkdir()
+    keep_days(tmp_path / "workspace" / "keep.json", 90)
+    log = filled(tmp_path, 3)
+
+    def round_of(_: object, keep_file: Path | None, clock: Clock) -> Keeper:
+        Keeper(log.log, keep_file, ReplayClock(datetime(2013, 12, 1, tzinfo=UTC))).keep()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("roadworthy.supervisor.run.Keeper", round_of)
+    for replay_clock, left in ((True, 3), (False, 0)):
+        with pytest.raises(KeyboardInterrupt):
+            run(Settings(tmp_path / "workspace"), ServeOptions(port=0, node="n", replay_clock=replay_clock))
+        assert log.predictions("delay").num_rows == left
 
 
 def test_a_round_waits_for_nobody(tmp_path: Path) -> None:
