@@ -259,7 +259,7 @@ def _assigned(question: Question, owner: int) -> list[Share]:
         raise _no_champion(served)
     unit = served.versions[decides].scorer.unit
     found: dict[tuple[Role, int, float], list[int]] = {}
-    for number, value in enumerate(served.reader.values(question.request, unit)):
+    for number, value in enumerate(served.reader.values(question.request, unit, decides)):
         answer = assign(route, unit_text(value))
         if answer is None:
             raise _no_champion(served)

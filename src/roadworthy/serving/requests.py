@@ -120,17 +120,14 @@ class RequestReader:
             raise invalid(faults)
         return self._checked([msgspec.structs.asdict(one) for one in typed], schema, request.form, places)
 
-    def values(self, request: PredictRequest, name: str) -> list[Any]:
-        """One field of every row, as it is logged; Rejected (422) with the faults of that field."""
+    def values(self, request: PredictRequest, name: str, version: int) -> list[Any]:
+        """One field of every row, as `version` reads and logs it; Rejected (422) with the faults of that field."""
         if self._single is not None:
             at = self._names.index(name)
             return [row[at] for row in request.rows]  # type: ignore[index]  # tuples then
-        field, sensitive = next(
-            (field, name in schema.sensitive)
-            for schema in self._schemas.values()
-            if (field := schema.field(name)) is not None
-        )
-        alone = InputSchema((field,), (name,) if sensitive else ())
+        schema = self._schemas[version]
+        fields = tuple(field for field in schema.fields if field.name == name)
+        alone = InputSchema(fields, (name,) if name in schema.sensitive else ())
         rows = self._checked(request.rows, alone, request.form, None)  # type: ignore[arg-type]  # dicts then
         return [row[0] for row in rows]
 

@@ -59,12 +59,14 @@ def version(
     arithmetic: Arithmetic,
     *inputs: str,
     unit: str = "flight",
+    nullable: bool = False,
     serving: ServingRules = ServingRules(),  # noqa: B008  # frozen
     functions: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
 ) -> Loaded:
-    """A version with these number inputs, and what it declares beside its estimator."""
+    """A version with these number inputs, and what it declares beside its estimator; `nullable` is its unit."""
     names = inputs or ("wind",)
-    schema = InputSchema((*(Field(name, "number") for name in names), Field(unit, "string", role="unit")))
+    of = Field(unit, "string", role="unit", nullable=nullable)
+    schema = InputSchema((*(Field(name, "number") for name in names), of))
     batch = Batch.from_rows([{**dict.fromkeys(names, 1.0), unit: "a"}] * 3, schema)
     features = Features(**{name: number(name) for name in names}).fit(batch, schema)
     model = ArtifactModel(

@@ -105,6 +105,14 @@ def test_traffic_is_split_by_the_unit_of_the_champion(tmp_path: Path) -> None:
     assert predicted.versions == [answer[1] for answer in answers if answer is not None]
 
 
+def test_a_unit_may_be_missing_where_the_champion_says_so(tmp_path: Path) -> None:
+    """Whatever an older standby beside it would have refused."""
+    route = Route(champion=2, canary=3, canary_share=0.5, salt="s", standby=1)
+    two, three = (version(number, half, nullable=True) for number in (2, 3))
+    bench = Bench(tmp_path, route, version(1, half), two, three)
+    assert bench.answer({"wind": 3.0, "flight": None}).outputs == [0.03]
+
+
 def test_a_shadow_whose_input_is_not_sent_yet_is_left_out(tmp_path: Path) -> None:
     """The champion answers; that the shadow could not read the rows is counted."""
     bench = Bench(tmp_path, Route(champion=1, shadow=2), version(1, half), version(2, half, "wind", "rain"))

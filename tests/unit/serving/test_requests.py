@@ -140,7 +140,7 @@ def test_versions_with_other_schemas_read_their_own_fields_of_one_request() -> N
     """During a canary with a new input, the client sends it and both versions find what they read."""
     reader = RequestReader({1: SCHEMA, 2: WIDER}, 100)
     request = reader.read(msgspec.json.encode({"instances": [ROW, {**ROW, "rain": 1.5}]}))
-    assert reader.values(request, "flight") == ["UA1545", "UA1545"]
+    assert reader.values(request, "flight", 1) == ["UA1545", "UA1545"]
     assert [len(row) for row in reader.rows(request, 1)] == [len(SCHEMA.fields)] * 2
     (wider,) = reader.rows(request, 2, [1])
     assert wider[WIDER.names().index("rain")] == 1.5
@@ -166,4 +166,19 @@ def test_sensitive_texts_are_hashed_before_anybody_sees_them(schemas: int) -> No
     request = reader.read(msgspec.json.encode({"instances": [{**ROW, "carrier": "4711"}]}))
     (row,) = reader.rows(request, 1)
     assert row[SCHEMA.names().index("carrier")] == "#847ca528a0b63f7d14e96298cd0f9fb2"
-    assert reader.values(request, "carrier") == ["#847ca528a0b63f7d14e96298cd0f9fb2"]
+    assert reader.values(request, "carrier", 1) == ["#847ca528a0b63f7d14e96298cd0f9fb2"]
+
+
+@pytest.mark.parametrize("decides", [1, 2])
+def test_a_single_field_is_read_as_the_version_reads_it_that_decides(decides: int) -> None:
+    """Whether it may be missing, and whether it is hashed, is not for an older version beside it to say."""
+    free = (Field("flight", "string", role="unit", nullable=True), Field("wind", "number"))
+    strict = (Field("flight", "string", role="unit"), Field("rain", "number"))
+    standby = 3 - decides
+    schemas = {standby: InputSchema(strict), decides: InputSchema(free, ("flight",))}
+    reader = RequestReader(schemas, 100, bytes(32))
+    request = reader.read(b'{"instances": [{"flight": null, "wind": 1}, {"flight": "4711", "wind": 1}]}')
+    assert reader.values(request, "flight", decides) == [None, "#847ca528a0b63f7d14e96298cd0f9fb2"]
+    with pytest.raises(Rejected) as caught:
+        reader.values(request, "flight", standby)
+    assert paths(caught.value) == ["$.instances[0].flight"]
