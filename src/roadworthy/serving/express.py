@@ -27,12 +27,19 @@ class ExpressConnection(Connection):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._reading = False
         self._held: RequestResponseCycle | None = None
         self._waiting: Waiting | None = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Hold or ask a predict request whose head was just read; all others are tasks.
+
+        A request that waited behind another one is started by that one's answer: were it answered here, a row of
+        refusals would be told each inside the one before, and one without its body would be held by nobody.
+        """
         path: str = cycle.scope["path"]
-        plain = app is self.app and path.endswith(PREDICT) and path.startswith(MODELS)
+        wanted = self._reading and app is self.config.loaded_app  # else the connection's limits refuse it
+        plain = wanted and path.endswith(PREDICT) and path.startswith(MODELS)
         if not plain or cycle.scope["method"] != "POST" or cycle.waiting_for_100_continue:
             super()._start_asgi_task(cycle, app)
         elif cycle.more_body:
@@ -44,7 +51,11 @@ class ExpressConnection(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; a request whose body is still on its way becomes a task that waits for it."""
-        super().data_received(data)
+        self._reading = True
+        try:
+            super().data_received(data)
+        finally:
+            self._reading = False
         held, self._held = self._held, None
         if held is not None and not self.transport.is_closing():
             super()._start_asgi_task(held, self.app)
