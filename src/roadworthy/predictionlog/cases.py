@@ -87,14 +87,14 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
         return (self.output, self.by, self.note) == (output, by, note)
 
     def record(self, release: str) -> Prediction:
-        """The answer as it is logged: like that of a version, in the role `person`, on the request `case.id`.
+        """The answer as it is logged: like that of a version, in the role `person`, on the request and row of the case.
 
         release   version of Roadworthy
         """
         case = self.case
         return Prediction(
             id=self.id,
-            request_id=case.id,
+            request_id=case.request_id or case.id,
             row=case.row,
             namespace=case.namespace,
             model=case.model,

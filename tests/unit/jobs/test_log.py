@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import pytest
 
+from roadworthy.clock import micros, uuid7
 from roadworthy.errors import DefinitionError, UnknownName
 from roadworthy.jobs.log import newest
 from roadworthy.jobs.stores import Stores
+from roadworthy.predictionlog.cases import Answered, Case
+from roadworthy.predictionlog.journal import Journal
+from roadworthy.predictionlog.record import Number, Outcome, Prediction
 from small_workspace import MODEL, PROMOTED, TRAFFIC, TRAFFIC_END
 
 
@@ -56,6 +61,41 @@ def test_a_label_is_shown_as_soon_as_it_is_known_and_not_before(small_stores: St
     known = [row for row in early if row["label"] is not None]
     assert known
     assert all(row["event_time"] <= last[0]["event_time"] for row in known)
+
+
+def test_what_turned_out_is_shown_beside_what_a_person_said(own_stores: Stores) -> None:
+    """An outcome that names the prediction is one of the person's answer too, whatever the request was called."""
+    scorer = own_stores.scorer(own_stores.versions.get(MODEL, 2))
+    journal = Journal(own_stores.journals()[0], 7)
+    schema = journal.declare(scorer.log_schema)
+    for number, request_id in enumerate(("", "mine")):
+        asked = micros(TRAFFIC_END) + number
+        said = Prediction(
+            id=uuid7(asked, random.Random(number)), request_id=request_id, row=3, model=MODEL, version=2,
+            schema=schema, unit="T9", event_time=asked, logged_at=asked, inputs=(), output=Number(0.5),
+        )  # fmt: skip
+        case = Case(
+            id=said.id, request_id=request_id, row=3, namespace=said.namespace, model=MODEL, version=2,
+            schema=scorer.log_schema, unit="T9", event_time=asked, inputs=(), output=0.5, outputs=(0.0, 1.0),
+            opened_at=asked,
+        )  # fmt: skip
+        answer = Answered(
+            case=case,
+            id=f"p{number}",
+            output=1.0,
+            by="ann",
+            note="",
+            event_time=asked + 9,
+            answered_at=asked + 9,
+        )
+        journal.append([said, answer.record("0")])
+        fact = Outcome(
+            id=f"o{number}", model=MODEL, name="late", value=1.0, prediction_id=said.id, event_time=asked + 99,
+            arrival_time=asked + 99, logged_at=asked + 99,
+        )  # fmt: skip
+        journal.append_outcomes([fact])
+    found = newest(own_stores, MODEL, start=TRAFFIC_END)
+    assert [(row["role"], row["label"]) for row in found] == [("champion", 1.0)] * 2 + [("person", 1.0)] * 2
 
 
 def test_a_period_may_hold_nothing(small_stores: Stores) -> None:

@@ -131,7 +131,7 @@ def test_an_answer_reads_like_any_other_record(tmp_path: Path) -> None:
     journal.seal()
     (path,) = journals_in([tmp_path])
     (record,) = read_journal(path).predictions
-    assert (record.id, record.request_id, record.row) == ("p1", case(1).id, 2)
+    assert (record.id, record.request_id, record.row) == ("p1", "r", 2)
     assert (record.model, record.version, record.role, record.status) == ("delay", 3, "person", "ok")
     assert (record.inputs, record.encoded, record.output) == ((9.5, "UA1"), b"", Number(1.0))
     assert (record.unit, record.event_time, record.latency, record.build) == (
