@@ -75,9 +75,9 @@ async def infer(answering: Answering, asked: Asked, call: Call) -> Inferred:
     require_version(served, asked.version)
     request, places = read_tensors(served, asked.tensors, asked.id, asked.parameters, asked.outputs)
     timeout = asked.parameters.get("timeout")
-    if timeout is not None and call.header(_DEADLINE) is None:
-        milliseconds = timeout / 1_000 if isinstance(timeout, int) else -1.0
-        call = msgspec.structs.replace(call, headers={**call.headers, _DEADLINE: str(milliseconds).encode()})
+    if timeout is not None:
+        deadline = _sooner(call.header(_DEADLINE), timeout)
+        call = msgspec.structs.replace(call, headers={**call.headers, _DEADLINE: deadline})
     question = answering.question(call, table, served, request)
     try:
         predicted = await answering.ask(question)
@@ -86,6 +86,19 @@ async def infer(answering: Answering, asked: Asked, call: Call) -> Inferred:
             raise
         raise invalid(relocated(rejected.faults, places, places)) from None
     return Inferred(served.name, version_of(predicted), asked.id, outputs_of(predicted, asked.outputs))
+
+
+def _sooner(deadline: bytes | None, timeout: Any) -> bytes:
+    """The smaller of a deadline in milliseconds and a timeout in microseconds; what is no such number is refused later.
+
+    >>> _sooner(None, 1_500), _sooner(b"20", 1_500), _sooner(b"1", 1_500), _sooner(None, "soon")
+    (b'1.5', b'1.5', b'1.0', b'-1.0')
+    """
+    milliseconds = timeout / 1_000 if isinstance(timeout, int) and timeout < 2**63 else -1.0
+    try:
+        return str(milliseconds if deadline is None else min(float(deadline), milliseconds)).encode()
+    except ValueError:
+        return deadline or b""
 
 
 def outputs_of(predicted: Predicted, wanted: Sequence[str]) -> list[Output]:

@@ -7,6 +7,7 @@ Needs the extra `grpc`; `__main__` loads this module only when a port is asked f
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -121,7 +122,7 @@ class GrpcServer:
     ) -> Any:
         async def answer(request: Any, context: Any) -> Any:
             started_ns = time.perf_counter_ns()
-            status = 200
+            status: int | None = 200
             try:
                 headers = _headers(context)
                 if scope is not None:
@@ -131,25 +132,34 @@ class GrpcServer:
                 status = rejected.status
                 self._telemetry.error(rejected.kind)
                 await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), _text(rejected))
+            except asyncio.CancelledError:  # the client left, or its time is over
+                status = None
+                self._telemetry.error("disconnected")
+                raise
             except Exception:
                 if context.cancelled() or context.done():
+                    status = None
                     raise
                 status = 500
                 logger.exception("a gRPC request failed in a way nobody foresaw")
                 self._telemetry.error("internal")
                 await context.abort(grpc.StatusCode.INTERNAL, "the server failed; its log says why")
             finally:
-                model = str(getattr(request, "model_name", "") or getattr(request, "name", ""))
-                known = model if self._serves.knows(model) else ""
-                self._telemetry.request(known, status)
-                if known and name == "ModelInfer":
-                    self._telemetry.latency(known, (time.perf_counter_ns() - started_ns) / 1e9)
+                if status is not None:
+                    self._count(name, request, status, started_ns)
 
         return grpc.unary_unary_rpc_method_handler(
             answer,
             request_deserializer=MESSAGES[f"{name}Request"].FromString,
             response_serializer=MESSAGES[f"{name}Response"].SerializeToString,
         )
+
+    def _count(self, name: str, request: Any, status: int, started_ns: int) -> None:
+        model = str(getattr(request, "model_name", "") or getattr(request, "name", ""))
+        known = model if self._serves.knows(model) else ""
+        self._telemetry.request(known, status)
+        if known and name == "ModelInfer":
+            self._telemetry.latency(known, (time.perf_counter_ns() - started_ns) / 1e9)
 
     async def _live(self, request: Any, call: Call) -> Any:
         return MESSAGES["ServerLiveResponse"](live=True)

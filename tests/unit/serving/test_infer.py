@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from roadworthy.errors import Fault
-from roadworthy.serving.exchange import Rejected
+from roadworthy.serving import infer
+from roadworthy.serving.exchange import Call, Rejected
 from roadworthy.serving.infer import outputs_of, require_version, sentences, version_of
 from roadworthy.serving.infer_rest import split
 from roadworthy.serving.infer_tensors import DATATYPES, NUMBERS, Output, raw_bytes, raw_values
@@ -96,3 +98,39 @@ def test_a_refusal_is_one_text_with_its_faults() -> None:
     """Clients of this protocol show one text."""
     rejected = Rejected(422, "invalid_request", "1 fault", [Fault("$.id", "text", "3")])
     assert sentences(rejected) == "1 fault\n  $.id: expected text, got 3"
+
+
+@pytest.mark.parametrize(
+    ("header", "timeout", "deadline"),
+    [
+        (b"200", 50_000, b"50.0"),
+        (b"20", 50_000, b"20.0"),
+        (None, 50_000, b"50.0"),
+        (b"20", None, b"20"),
+        (b"soon", 50_000, b"soon"),
+        (b"20", "soon", b"-1.0"),
+        (None, 10**400, b"-1.0"),
+    ],
+)
+def test_of_two_deadlines_the_sooner_one_counts(
+    header: bytes | None, timeout: Any, deadline: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that gives a `timeout` beside its deadline means both; what is no time is left for the refusal."""
+    monkeypatch.setattr(infer, "read_tensors", lambda *arguments: (None, {}))
+
+    class Answering:
+        """Says which deadline arrived."""
+
+        def served(self, name: str) -> Any:
+            return None, None
+
+        def question(self, call: Call, *arguments: Any) -> Any:
+            raise Rejected(400, "deadline", repr(call.header(b"x-roadworthy-deadline-ms")))
+
+    headers = {} if header is None else {b"x-roadworthy-deadline-ms": header}
+    parameters = {} if timeout is None else {"timeout": timeout}
+    asked: Any = infer.Asked("delay", "", "", parameters, [], [])
+    answering: Any = Answering()
+    with pytest.raises(Rejected) as caught:
+        asyncio.run(infer.infer(answering, asked, Call("", headers, b"", 0)))
+    assert str(caught.value) == repr(deadline)
