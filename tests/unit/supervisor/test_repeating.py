@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 
 import pytest
 
 from roadworthy.errors import NotReady
-from roadworthy.supervisor.repeating import Repeating, Troubles
+from roadworthy.supervisor.repeating import NICE, Repeating, Troubles
 
 
 def test_a_trouble_is_said_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
@@ -46,3 +48,25 @@ def test_a_bug_in_a_task_does_not_end_it() -> None:
     task.start()
     assert enough.wait(10)
     task.stop(10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_work_that_nobody_waits_for_gives_way() -> None:
+    """Writing Parquet competes with the workers for the cores; the heartbeat beside it stays as quick as ever."""
+    found: dict[str, int] = {}
+
+    def run(name: str, *, yielding: bool) -> None:
+        done = threading.Event()
+
+        def look() -> None:
+            found[name] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            done.set()
+
+        task = Repeating(name, look, 60.0, Troubles(), yielding=yielding)
+        task.start()
+        assert done.wait(10)
+        task.stop(10)
+
+    run("prediction log", yielding=True)
+    run("heartbeat", yielding=False)
+    assert found == {"prediction log": NICE, "heartbeat": os.getpriority(os.PRIO_PROCESS, 0)}
