@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roadworthy.clock import instant, micros
+from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.errors import TooFewSamples
 from roadworthy.features.arrow import batch_from_arrow, kind_of
 from roadworthy.features.batch import Batch, Floats
@@ -37,8 +37,6 @@ from roadworthy.profiles.reference import Reference, build_reference
 from roadworthy.profiles.summary import DayStatistics
 from roadworthy.registry.alarms import Changes
 from roadworthy.verdict import Verdict
-
-_DAY_MICROS = 86_400_000_000
 
 #: Half of what is there when a model is first looked at is its reference, but no more days than this.
 MOST_REFERENCE_DAYS = 91
@@ -154,12 +152,17 @@ class _Looking:
         self, stores: Stores, elsewhere: Elsewhere, version: int, now: datetime, days: Sequence[int]
     ) -> None:
         self.stores, self.elsewhere, self.version, self.now = stores, elsewhere, version, now
-        self.days = [day for day in days if day < micros(now) // _DAY_MICROS]
+        self.days = [day for day in days if day < micros(now) // DAY_MICROS]
         self.home = _home(stores, elsewhere.model) / str(version)
         self.subject = f"{elsewhere.model}@{version}"
         self.judged: list[str] = []
         self.verdicts: list[Verdict] = []
         self.changes: list[Changes] = []
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a day without predictions is a silent one, and not merely after what was imported."""
+        return not self.days or self.days[-1] > self.elsewhere.until
 
     def has_reference(self) -> bool:
         """Whether there is one, or there are days enough to make one."""
@@ -176,12 +179,12 @@ class _Looking:
             if run.state == "succeeded" and run.metrics.get("version") == self.version
         ]
         first = max([first, *nexts])
-        last = micros(self.now) // _DAY_MICROS - 1
-        if self.days[-1] <= self.elsewhere.until:
+        last = micros(self.now) // DAY_MICROS - 1
+        if not self.goes_on:
             last = min(last, self.elsewhere.until + self.elsewhere.ripens)
         if first > last:
             return
-        claim = f"{self.version} from {instant(first * _DAY_MICROS):%Y-%m-%d}"
+        claim = f"{self.version} from {instant(first * DAY_MICROS):%Y-%m-%d}"
         run = self.stores.runs.start(
             "monitor",
             at=self.stores.clock.now(),
@@ -201,7 +204,7 @@ class _Looking:
 
     def _judge(self, kept: _Kept, day: int) -> None:
         self.verdicts.clear()
-        if self.days[-1] > self.elsewhere.until or day <= self.elsewhere.until:
+        if self.goes_on or day <= self.elsewhere.until:
             today = self._count(kept, day, day)
             history = self._history(day - HISTORY_DAYS, day - 1)
             self._record(day, judge_day(kept.reference, history, today, subject=self.subject))
@@ -211,10 +214,10 @@ class _Looking:
                 self._count(kept, ripe, day)
                 history = self._history(ripe - HISTORY_DAYS, ripe)
                 self._record(ripe, judge_matured(kept.reference, history, subject=self.subject))
-        self.judged.append(f"{instant(day * _DAY_MICROS):%Y-%m-%d}")
+        self.judged.append(f"{instant(day * DAY_MICROS):%Y-%m-%d}")
 
     def _record(self, day: int, verdicts: list[Verdict]) -> None:
-        start = instant(day * _DAY_MICROS)
+        start = instant(day * DAY_MICROS)
         self.verdicts += verdicts
         changes = self.stores.alarms.record(
             self.elsewhere.model, start, start + DAY, verdicts, self.stores.clock.now(), self.now,
@@ -224,7 +227,7 @@ class _Looking:
 
     def _count(self, kept: _Kept, day: int, seen_until: int) -> DayStatistics:
         """Count one day, with the outcomes known at the end of another, and keep the result."""
-        rows = self._rows(day, day, instant((seen_until + 1) * _DAY_MICROS))
+        rows = self._rows(day, day, instant((seen_until + 1) * DAY_MICROS))
         found = day_statistics(
             kept.reference,
             day,
@@ -245,7 +248,7 @@ class _Looking:
 
     def _rows(self, first: int, last: int, as_of: datetime) -> pa.Table:
         """Answered predictions of the days first..last, with labels as known at `as_of` where there is an outcome."""
-        start, end = instant(first * _DAY_MICROS), instant((last + 1) * _DAY_MICROS)
+        start, end = instant(first * DAY_MICROS), instant((last + 1) * DAY_MICROS)
         log, namespace, rule = self.stores.log(), self.stores.settings.namespace, self.elsewhere.rule
         model, versions = self.elsewhere.model, [self.version]
         if rule is None:
@@ -282,7 +285,7 @@ class _Looking:
             for name in rows.column_names
             if name.startswith("in_") and (kind := kind_of(rows.schema.field(name).type)) is not None
         )
-        event_days = rows.column("event_time").cast(pa.int64()).to_numpy() // _DAY_MICROS
+        event_days = rows.column("event_time").cast(pa.int64()).to_numpy() // DAY_MICROS
         labels = _labels(rows)
         known = np.full(rows.num_rows, np.nan) if labels is None else labels
         reference = build_reference(_inputs(rows, kinds), {}, _floats(rows, "output"), known, event_days)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from roadworthy.clock import instant, micros
 from roadworthy.errors import DefinitionError
 from roadworthy.jobs.days import outcome_rule
+from roadworthy.jobs.elsewhere import declared
 from roadworthy.jobs.history import require_model
 from roadworthy.jobs.stores import Stores
 from roadworthy.predictionlog.outcomes import labelled
@@ -35,7 +36,7 @@ def newest(
     as_of    labels are those known at this instant; now by default
     raises   UnknownName for a model that has neither versions nor predictions
 
-    A model that is served elsewhere has predictions without versions; nothing declares how its outcomes are read.
+    A model that is served elsewhere has predictions without versions; its outcomes are read as an import declared it.
     Without a `start` only as many of the newest days are read as hold `limit` rows.
     """
     if limit < 1:
@@ -77,9 +78,13 @@ def _labels(stores: Stores, model: str, table: pa.Table, as_of: datetime) -> dic
     start, end = times[0].as_py(), times[-1].as_py() + timedelta(microseconds=1)
     registered = {row.version: row for row in stores.versions.all(model)}
     found: dict[str, float | None] = {}
-    for version in set(table.column("version").to_pylist()) & set(registered):
+    for version in set(table.column("version").to_pylist()):
+        known = registered.get(version)
+        rule = declared(stores, model).rule if known is None else outcome_rule(stores.scorer(known))
+        if rule is None:
+            continue
         joined = labelled(
-            stores.log(), model, outcome_rule(stores.scorer(registered[version])), as_of,
+            stores.log(), model, rule, as_of,
             namespace=stores.settings.namespace, versions=[version], start=start, end=end, columns=["id"],
         )  # fmt: skip
         found.update(zip(joined.column("id").to_pylist(), joined.column("label").to_pylist(), strict=True))

@@ -23,6 +23,7 @@ from roadworthy.errors import DefinitionError, NotReady, Refused, SchemaError, T
 from roadworthy.jobs.elsewhere import declared, monitor_any
 from roadworthy.jobs.importing import import_log
 from roadworthy.jobs.ingest import ingest_file
+from roadworthy.jobs.log import newest
 from roadworthy.jobs.stores import Stores, open_stores
 from roadworthy.jobs.train import train
 from roadworthy.predictionlog.frames import SEALED
@@ -104,6 +105,15 @@ def test_an_imported_table_is_in_the_log_with_its_outcomes(stores: Stores, file:
     assert stores.log().outcomes("fraud").num_rows == 420
     assert declared(stores, "fraud").window_days == 3
     assert gaps(stores.settings.log, stores.journals()) == []
+
+
+def test_what_turned_out_is_shown_beside_imported_predictions(stores: Stores, file: Path) -> None:
+    """As the import said how outcomes are read; of a model without any nothing is shown."""
+    import_log(stores, file, meaning())
+    import_log(stores, file, meaning(model="blind", outcome="", outcome_time=""))
+    truth = old(days=7).column("fraud").to_pylist()
+    assert [row["label"] for row in newest(stores, "fraud", limit=420)] == [float(value) for value in truth]
+    assert {row["label"] for row in newest(stores, "blind", limit=420)} == {None}
 
 
 def test_importing_twice_is_importing_once(stores: Stores, file: Path, tmp_path: Path) -> None:
@@ -250,6 +260,9 @@ def test_a_model_that_is_only_logged_is_monitored(stores: Stores, tmp_path: Path
     assert "calibration" in {alarm.check for alarm in seen.opened}
     assert {alarm.subject.split()[0] for alarm in seen.opened} == {"fraud@1"}
     assert monitor_any(stores, "fraud", as_of=NOW).days == ()
+    assert monitor_any(stores, "fraud", as_of=START_OF_IMPORT).days == (), (
+        "nothing was logged before its first day"
+    )
 
 
 def test_a_model_that_comes_here_begins_after_the_versions_that_were_imported(tmp_path: Path) -> None:
