@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from roadworthy.durable import DRAFT, publish, synced, write_whole
+from roadworthy.durable import DRAFT, alone, make_directory, publish, synced, write_whole
+from roadworthy.errors import NotReady
 
 
 def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -55,6 +56,28 @@ def test_what_is_published_is_on_the_disk_before_its_name_and_its_name_before_th
     assert done == ["file", "rename", "directory"]
     write_whole(tmp_path / "state", b"1")
     assert done[3:] == ["rename"], "what may be lost costs no fsync"
+
+
+def test_new_directories_are_on_the_disk_in_those_that_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in a directory that is not survives no power failure; what is there already costs no fsync."""
+    done: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append(Path(f"/proc/self/fd/{handle}").readlink()))
+    make_directory(tmp_path / "model" / "date")
+    assert (tmp_path / "model" / "date").is_dir()
+    assert done == [tmp_path, tmp_path / "model"]
+    make_directory(tmp_path / "model" / "date")
+    assert len(done) == 2
+
+
+def test_one_is_alone_and_another_is_told(tmp_path: Path) -> None:
+    """Until the first has ended; what blocks it meanwhile is its own affair."""
+    lock = tmp_path / "lock"
+    with alone(lock, "busy: try again"), pytest.raises(NotReady, match="busy: try again"):
+        alone(lock, "busy: try again").__enter__()
+    with pytest.raises(BlockingIOError), alone(lock, "busy: try again"):
+        raise BlockingIOError
 
 
 def test_a_secret_is_written_with_its_permissions_from_the_start(tmp_path: Path) -> None:

@@ -8,12 +8,11 @@ every row counted once; the next call ends what was begun.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from roadworthy.errors import NotReady
+from roadworthy import durable
 from roadworthy.predictionlog.columns import OUTCOME_SCHEMA, prediction_schema
 from roadworthy.predictionlog.folding import fold
 from roadworthy.predictionlog.partitions import (
@@ -34,15 +33,23 @@ from roadworthy.predictionlog.partitions import (
     partitions_in,
     schema_of,
 )
-from roadworthy.predictionlog.publishing import publish, publish_json
+from roadworthy.predictionlog.publishing import clear_drafts, publish, publish_json
 from roadworthy.predictionlog.record import FORMAT
-from roadworthy.predictionlog.syncing import sync_directory
 
 #: Files of that size and more stay as they are.
 LARGE_BYTES = 64 * 2**20
 
 #: How long a replaced file stays for readers that have listed it and not opened it yet.
 GRACE = timedelta(minutes=1)
+
+#: How long nothing is added to a partition before its last files are merged, however few.
+QUIET = timedelta(days=2)
+
+#: Drafts that nobody wrote to for so long are what a crash left.
+ABANDONED = timedelta(hours=1)
+
+#: Directories of the log that hold JSON.
+_OF_JSON = ("folded", "forgetting", "forgotten", "removed", "rolled", "schemas")
 
 #: Rows of a row group of a merged file; what is in memory at a time is about two of them.
 GROUP_ROWS = 131_072
@@ -71,14 +78,21 @@ def compact(
 ) -> Compacted:
     """Merge small files wherever at least `least` of similar size lie in one partition (of any size for 2).
 
+    A partition to which nothing was added for two days is merged whatever `least` says: no more will come.
+
     now      by the clock of the file system
     raises   NotReady while another process compacts or forgets in this log
     """
     files = merged = rows = deleted = 0
     with alone(log):
+        for name in _OF_JSON:
+            clear_drafts(log / name, (now - ABANDONED).timestamp())
         for directory in partitions_in(log):
+            if _is_done(directory):
+                continue
+            clear_drafts(directory, (now - ABANDONED).timestamp())
             deleted += _finish(directory, now, grace)
-            for names in _chosen(log, directory, least, large):
+            for names in _chosen(log, directory, now, least, large):
                 files += len(names)
                 rows += _merge(log, directory, names)
                 merged += 1
@@ -88,18 +102,11 @@ def compact(
     return Compacted(files, merged, rows, deleted, folded)
 
 
-@contextmanager
-def alone(log: Path) -> Iterator[None]:
+def alone(log: Path) -> AbstractContextManager[None]:
     """Hold the right to replace files of this log; NotReady while another process has it."""
     log.mkdir(parents=True, exist_ok=True)
-    handle = os.open(log / ".replacing", os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise NotReady(f"another process replaces files of {log}: try again when it has ended") from None
-    finally:
-        os.close(handle)
+    busy = f"another process replaces files of {log}: try again when it has ended"
+    return durable.alone(log / ".replacing", busy)
 
 
 def _finish(directory: Path, now: datetime, grace: timedelta) -> int:
@@ -108,8 +115,6 @@ def _finish(directory: Path, now: datetime, grace: timedelta) -> int:
     with os.scandir(directory) as entries:
         names = [entry.name for entry in entries]
     for name in names:
-        if name.startswith(f".{MERGED}") and not is_record(name):
-            (directory / name).unlink(missing_ok=True)  # half written
         if not is_record(name):
             continue
         merged = directory / f"{name[1:-5]}.parquet"
@@ -120,18 +125,26 @@ def _finish(directory: Path, now: datetime, grace: timedelta) -> int:
                 with suppress(FileNotFoundError):
                     (directory / old).unlink()
                     deleted += 1
-            sync_directory(directory)
+            durable.synced(directory)
             (directory / name).unlink(missing_ok=True)
     return deleted
 
 
-def _chosen(log: Path, directory: Path, least: int, large: int) -> list[list[str]]:
+def _is_done(directory: Path) -> bool:
+    """Whether one file is all there is."""
+    names = os.listdir(directory)
+    return len(names) <= 1 and not any(name.startswith(".") for name in names)
+
+
+def _chosen(log: Path, directory: Path, now: datetime, least: int, large: int) -> list[list[str]]:
     """Which files are merged with which: of similar size, so that a row is written a few times in a day at most."""
     tiers: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    for name in counting(log, directory):
-        size = (directory / name).stat().st_size
-        if size < large:
-            tiers[0 if least <= 2 else size.bit_length() // 3].append((name, size))
+    found = [(name, (directory / name).stat()) for name in counting(log, directory)]
+    if max((status.st_mtime for _, status in found), default=0.0) <= (now - QUIET).timestamp():
+        least = 2
+    for name, status in found:
+        if status.st_size < large:
+            tiers[0 if least <= 2 else status.st_size.bit_length() // 3].append((name, status.st_size))
     chosen = []
     for files in tiers.values():
         if len(files) < least:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from roadworthy.errors import NotReady
-from roadworthy.predictionlog.contents import checked_header
-from roadworthy.predictionlog.frames import OPEN, SEALED, Frames, Header
+from roadworthy.predictionlog.frames import OPEN, SEALED
 
 
 def journals_in(directories: Iterable[Path]) -> list[Path]:
@@ -27,20 +26,16 @@ def journals_in(directories: Iterable[Path]) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def orphans(directory: Path, is_alive: Callable[[Header], bool] | None = None) -> list[Path]:
-    """Open journals whose worker is dead: `is_alive` says no, and the kernel has released its lock.
+def orphans(directory: Path) -> list[Path]:
+    """Open journals whose worker is dead: the kernel has released its lock, whatever is in the file.
 
-    The lock alone is proof on a local disk (it outlives neither the process nor a reused pid); `is_alive` is asked
-    first, for disks on which locks mean nothing.
+    That is proof on a local disk: a lock outlives neither the process nor a reused pid.
     """
     dead = []
     for path in journals_in([directory]):
         if path.suffix != OPEN:
             continue
         try:
-            first = next(Frames(path.read_bytes()[:4096], path.name), None)
-            if is_alive is not None and first is not None and is_alive(checked_header(path, *first)):
-                continue
             with path.open("rb") as file:
                 fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (FileNotFoundError, BlockingIOError):

@@ -22,7 +22,7 @@ from roadworthy.predictionlog.compact import alone
 from roadworthy.predictionlog.journal import journals_in, read_journal
 from roadworthy.predictionlog.partitions import counting, is_rolled, owner_of, partitions_in
 from roadworthy.predictionlog.pending import Forgetting, forgetting_path, pending
-from roadworthy.predictionlog.publishing import publish, publish_json
+from roadworthy.predictionlog.publishing import clear_drafts, publish, publish_json
 from roadworthy.predictionlog.removed import Removed, note_removed
 
 __all__ = ["Forgetting", "begin", "finish", "forget_rolled", "pending", "unrolled"]
@@ -75,6 +75,7 @@ def forget_rolled(log: Path, forgetting: Forgetting) -> Counter[str]:
         for directory in sorted(partitions_in(log), key=lambda path: "schema" in _owner(log, path)):
             if _concerns(log, directory, forgetting):
                 dataset = "predictions" if "schema" in _owner(log, directory) else "outcomes"
+                clear_drafts(directory)  # they may hold it, and a roll whose draft goes is done again
                 counts = set(counting(log, directory))
                 for file in sorted(directory.glob("[!.]*.parquet")):
                     rows = _rewrite(log, file, forgetting, counts)
@@ -89,7 +90,10 @@ def unrolled(log: Path, forgetting: Forgetting) -> list[str]:
 
 def finish(log: Path, forgetting: Forgetting) -> None:
     """Everything is gone: delete what said in clear what it was."""
-    forgetting_path(log, forgetting.token).unlink(missing_ok=True)
+    path = forgetting_path(log, forgetting.token)
+    path.unlink(missing_ok=True)
+    for draft in path.parent.glob(f".*{path.name}.*"):
+        draft.unlink(missing_ok=True)
 
 
 def _rewrite(log: Path, file: Path, forgetting: Forgetting, counts: Collection[str]) -> int:
@@ -103,7 +107,8 @@ def _rewrite(log: Path, file: Path, forgetting: Forgetting, counts: Collection[s
     gone = _mask(table, forgetting, ids)
     journals = table.filter(gone).column("journal").value_counts().to_pylist()
     if file.name in counts:
-        what = f"{file.relative_to(log).as_posix()} {forgetting.token} {forgetting.at}"
+        # Until the file is replaced it has so many rows, whoever asks again and whatever else is to go by then.
+        what = f"{file.relative_to(log).as_posix()} of {table.num_rows} rows"
         rows = {item["values"]: item["counts"] for item in journals}
         note_removed(log, Removed(what, "forgotten", rows))
     kept = table.filter(pc.invert(gone))

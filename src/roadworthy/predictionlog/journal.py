@@ -18,13 +18,14 @@ from typing import Literal
 import msgspec
 
 from roadworthy.clock import Clock, SystemClock, micros
+from roadworthy.durable import synced
 from roadworthy.errors import Conflict, DefinitionError, NotReady
 from roadworthy.predictionlog import frames
 from roadworthy.predictionlog.contents import JournalContents, read_journal
 from roadworthy.predictionlog.finding import adopt, journals_in, orphans
 from roadworthy.predictionlog.frames import OPEN, SEALED, Header, Seal
 from roadworthy.predictionlog.record import Group, LogSchema, Outcome, Prediction
-from roadworthy.predictionlog.syncing import Unsynced, sync_all, sync_directory
+from roadworthy.predictionlog.syncing import Unsynced, sync_all
 
 Durability = Literal["process", "disk"]
 
@@ -280,7 +281,7 @@ class Journal:
             file = Unsynced(fd, self.directory) if self._group_commit else None
             unseen.rename(path)
             if self._sync:
-                sync_directory(self.directory)
+                synced(self.directory)
         except OSError:
             os.close(fd)
             path.unlink(missing_ok=True)
@@ -352,7 +353,7 @@ class Journal:
             path.unlink()
         if self._sync:
             with suppress(OSError):
-                sync_directory(self.directory)
+                synced(self.directory)
         os.close(self._fd)  # releases the lock: only now may others take the file for an orphan
         found = sealed if self._size else None
         self._fd, self._size, self.rows, self._file = -1, 0, 0, None

@@ -25,10 +25,9 @@ from urllib.parse import quote, unquote
 import msgspec
 import numpy as np
 
+from roadworthy.clock import DAY_MICROS
 from roadworthy.errors import CorruptArtifact
 from roadworthy.predictionlog.record import FORMAT, LogSchema
-
-DAY: Final = 86_400_000_000
 
 Dataset = Literal["predictions", "outcomes"]
 
@@ -112,7 +111,7 @@ def day_of(event_time: int) -> str:
     >>> day_of(1372636800000000)
     '2013-07-01'
     """
-    return str(np.datetime64(event_time // DAY, "D"))
+    return str(np.datetime64(event_time // DAY_MICROS, "D"))
 
 
 def model_directory(log: Path, dataset: Dataset, namespace: str, model: str) -> Path:
@@ -250,12 +249,21 @@ def counting(log: Path, directory: Path) -> list[str]:
     A file whose journal has no manifest is half of a roll that crashed: its rows are still in the journal. One that a
     merged file replaces stays for a while for those who listed it before, and does not count.
     """
+    return sorted(
+        name
+        for name in standing(directory)
+        if name.startswith(MERGED) or manifest_path(log, name[:-8]).exists()
+    )
+
+
+def standing(directory: Path) -> set[str]:
+    """Names of the Parquet files in one partition that no merged file replaces, half rolled ones included."""
     while True:
         try:
             with os.scandir(directory) as entries:
                 names = {entry.name for entry in entries}
         except FileNotFoundError:
-            return []  # dropped by retention
+            return set()  # dropped by retention
         found = {name for name in names if name.endswith(".parquet") and not name.startswith(".")}
         try:
             for name in names:
@@ -263,15 +271,13 @@ def counting(log: Path, directory: Path) -> list[str]:
                     found.difference_update(merged_record(directory / name).replaces)
         except FileNotFoundError:
             continue  # what it replaced was deleted since the listing
-        return sorted(
-            name for name in found if name.startswith(MERGED) or manifest_path(log, name[:-8]).exists()
-        )
+        return found
 
 
 def is_record(name: str) -> bool:
     """Whether a file says what a merged file replaces.
 
-    >>> is_record(".merged-0a1b.json"), is_record(".merged-0a1b.json.1f2e"), is_record("merged-0a1b.parquet")
+    >>> is_record(".merged-0a1b.json"), is_record(".draft-.merged-0a1b.json.9.1f"), is_record("merged-0a1b.parquet")
     (True, False, False)
     """
     return name.startswith(f".{MERGED}") and name.endswith(".json")
@@ -284,10 +290,18 @@ def merged_record(path: Path) -> Merged:
 
 def partitions_in(log: Path) -> list[Path]:
     """Every `date=` directory of the log, predictions and outcomes."""
+    return [directory for home in homes_in(log) for directory in _below(home, "date")]
+
+
+def homes_in(log: Path) -> list[Path]:
+    """The directories that hold the days: one a model and schema, and one a model of outcomes."""
     found = []
-    for dataset, last in (("predictions", ("schema", "date")), ("outcomes", ("date",))):
+    for dataset, keys in (
+        ("predictions", ("namespace", "model", "schema")),
+        ("outcomes", ("namespace", "model")),
+    ):
         homes = [log / dataset]
-        for key in ("namespace", "model", *last):
+        for key in keys:
             homes = [below for home in homes for below in _below(home, key)]
         found += homes
     return found

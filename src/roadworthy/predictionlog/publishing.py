@@ -5,35 +5,37 @@ Not here: what is in the files.
 
 from __future__ import annotations
 
+import math
 import os
-import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from roadworthy.predictionlog.syncing import sync_directory
+from roadworthy import durable
 
 
 def publish(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make the file under another name; it appears whole under `path`, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        write(temporary)
-        fd = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        temporary.replace(path)
-        sync_directory(path.parent)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    durable.make_directory(path.parent)
+    durable.publish(path, write)
 
 
 def publish_json(path: Path, value: object) -> None:
     """Publish a value as indented JSON."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=1)
-    publish(path, lambda temporary: temporary.write_bytes(text))
+    publish(path, lambda draft: draft.write_bytes(text))
+
+
+def clear_drafts(directory: Path, before: float = math.inf) -> None:
+    """Delete the files that a crash left half written: all that are hidden, but records, which end in `.json`.
+
+    before   only those that nobody wrote to since then, in seconds since 1970: others may be in writing
+    """
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and not entry.name.endswith(".json"):
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mtime <= before:
+                        os.unlink(entry.path)

@@ -1,7 +1,7 @@
 """Says how many rows left the log on purpose, so that `gaps` does not take them for lost.
 
-Not here: the removing (retain, forget). A record is published before the rows go; its name follows from what it says,
-so that doing the same again after a crash counts it once.
+Not here: the removing (retain, forget). A record is published before the rows go; its name follows from where they
+were, so that doing the same again after a crash counts it once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from roadworthy.predictionlog.publishing import publish_json
 class Removed(msgspec.Struct, frozen=True):
     """Rows that were removed.
 
-    what   the file or partition they were in, below the log, and which state of it
+    what   the file or partition they were in, below the log, and which state of it: one that it has once
     why    `retention` or `forgotten`
     rows   journal → how many of its rows
     """
@@ -31,9 +31,17 @@ class Removed(msgspec.Struct, frozen=True):
 
 
 def note_removed(log: Path, removed: Removed) -> None:
-    """Put it on the disk; call before removing."""
-    digest = hashlib.sha256(msgspec.json.encode(removed, order="sorted")).hexdigest()[:32]
-    publish_json(log / "removed" / f"{digest}.json", removed)
+    """Put it on the disk, in the place of what was said of the same before; call before removing."""
+    publish_json(_path(log, removed.what, removed.why), removed)
+
+
+def is_noted(log: Path, what: str, why: str) -> bool:
+    """Whether something was said of it."""
+    return _path(log, what, why).exists()
+
+
+def _path(log: Path, what: str, why: str) -> Path:
+    return log / "removed" / f"{hashlib.sha256(f'{why} {what}'.encode()).hexdigest()[:32]}.json"
 
 
 def removed_rows(log: Path, why: str = "") -> Counter[str]:

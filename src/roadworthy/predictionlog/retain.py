@@ -6,6 +6,8 @@ is renamed out of sight first, so that it goes at once for every reader, and is 
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 from collections import Counter
 from contextlib import suppress
@@ -14,20 +16,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roadworthy.clock import micros
+from roadworthy.durable import synced
 from roadworthy.errors import CorruptArtifact
 from roadworthy.predictionlog.compact import alone
-from roadworthy.predictionlog.partitions import MERGED, counting, day_of, partitions_in
+from roadworthy.predictionlog.partitions import MERGED, day_of, homes_in, standing, values_of
 from roadworthy.predictionlog.publishing import publish_json
-from roadworthy.predictionlog.removed import Removed, note_removed
-from roadworthy.predictionlog.syncing import sync_directory
+from roadworthy.predictionlog.removed import Removed, is_noted, note_removed
 
 #: Name of the file in a workspace that says how long its log is kept.
 KEEP_FILE = "keep.json"
 
 _DROPPING = ".dropping-"
+_WHY = "retention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,11 @@ def retain(log: Path, keep_from: datetime) -> Dropped:
     before = day_of(micros(keep_from))
     days = rows = 0
     with alone(log):
-        _end_what_was_begun(log)
-        for directory in partitions_in(log):
-            if directory.name.removeprefix("date=") < before:
-                rows += _drop(log, directory)
+        for home in homes_in(log):
+            for left in [name for name in os.listdir(home) if name.startswith(_DROPPING)]:
+                _delete(log, home / left)
+            for day in [day for day in values_of(home, "date") if day < before]:
+                rows += _drop(log, home / f"date={day}")
                 days += 1
     return Dropped(days, rows, before)
 
@@ -86,25 +91,28 @@ class _Keep(msgspec.Struct, frozen=True):
 
 
 def _drop(log: Path, directory: Path) -> int:
-    names = counting(log, directory)
-    journals: Counter[str] = Counter()
-    for name in names:
-        if name.startswith(MERGED):
-            counts = pq.read_table(directory / name, columns=["journal"]).column("journal").value_counts()
-            journals.update({item["values"]: item["counts"] for item in counts.to_pylist()})
-        else:
-            journals[name[:-8]] += pq.read_metadata(directory / name).num_rows
-    what = f"{directory.relative_to(log).as_posix()}: {' '.join(names)}"
-    note_removed(log, Removed(what, "retention", dict(journals)))
-    hidden = directory.with_name(_DROPPING + directory.name)
+    hidden = directory.with_name(f"{_DROPPING}{directory.name}-{secrets.token_hex(4)}")
     directory.rename(hidden)
-    sync_directory(hidden.parent)
+    synced(hidden.parent)
+    return _delete(log, hidden)
+
+
+def _delete(log: Path, hidden: Path) -> int:
+    """Say what was in a day that was renamed, and delete it; returns how many rows.
+
+    Nothing is added to it any more. A file whose journal has no manifest yet counts: its manifest may be on its way.
+    """
+    what, journals = hidden.relative_to(log).as_posix(), Counter[str]()
+    if not is_noted(log, what, _WHY):
+        for name in standing(hidden):
+            with suppress(pa.ArrowException):  # damaged: `gaps` says what is missing
+                if name.startswith(MERGED):
+                    counts = (
+                        pq.read_table(hidden / name, columns=["journal"]).column("journal").value_counts()
+                    )
+                    journals.update({item["values"]: item["counts"] for item in counts.to_pylist()})
+                else:
+                    journals[name[:-8]] += pq.read_metadata(hidden / name).num_rows
+        note_removed(log, Removed(what, _WHY, dict(journals)))
     shutil.rmtree(hidden)
     return journals.total()
-
-
-def _end_what_was_begun(log: Path) -> None:
-    for dataset in ("predictions", "outcomes"):
-        for hidden in (log / dataset).rglob(f"{_DROPPING}*"):
-            with suppress(FileNotFoundError):
-                shutil.rmtree(hidden)

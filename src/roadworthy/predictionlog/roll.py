@@ -106,6 +106,10 @@ def _roll_one(path: Path, log: Path) -> Manifest | None:
                 "two workers used one name. Rename this one, then roll it"
             )
     except FileNotFoundError:
+        if path.exists():
+            raise NotReady(
+                f"journal {path} was not rolled: retention or `forget` removed a file of it half way. Roll it again"
+            ) from None
         if done is None and not is_rolled(log, name):
             raise CorruptArtifact(f"journal {path} is gone and was not rolled into {log}") from None
         return None

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+from roadworthy.durable import synced
+
 
 class Unsynced:
     """One file, through a descriptor of its own: it may be sealed, even deleted, before it is synced.
@@ -49,7 +51,7 @@ class Unsynced:
             try:
                 os.fsync(self._fd)
                 if self._directory is not None:
-                    sync_directory(self._directory)
+                    synced(self._directory)
                     self._directory = None
             except OSError:
                 self.failed = True
@@ -67,12 +69,3 @@ def sync_all(files: Sequence[tuple[Unsynced, int]]) -> None:
             failure = failure or error
     if failure is not None:
         raise failure
-
-
-def sync_directory(directory: Path) -> None:
-    """Bring the names in a directory to the disk."""
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

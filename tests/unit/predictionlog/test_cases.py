@@ -194,3 +194,16 @@ def test_a_unit_is_forgotten_with_its_answers(tmp_path: Path) -> None:
     assert files.find(case(0).id) is None
     assert files.forget("default", None, ("UA1",)) == 1
     assert [one.unit for one in files.waiting()] == ["UA2"]
+
+
+def test_a_case_that_a_crash_left_half_written_is_forgotten(tmp_path: Path) -> None:
+    """It holds the inputs, and nobody can say whose."""
+    files = CaseFiles(tmp_path)
+    files.open(case(1, unit="UA2"))
+    files.answer(answer(case(1, unit="UA2")))
+    for kind in ("open", "answered"):
+        (tmp_path / kind / "delay" / f".draft-{kind}.json.9.0a1b2c3d").write_bytes(b"UA1")
+    (tmp_path / "answered" / "delay" / f".{case(2).id}.json.p1").write_bytes(b"UA1")
+    files.forget("default", "delay", ("UA1",))
+    assert list(tmp_path.rglob(".*")) == []
+    assert [one.unit for one in files.waiting()] == ["UA2"]

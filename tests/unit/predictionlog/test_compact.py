@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from roadworthy.errors import NotReady
+from roadworthy.predictionlog import compact as compacting
 from roadworthy.predictionlog import read as reading
+from roadworthy.predictionlog import retain as retaining
+from roadworthy.predictionlog import roll as rolling
 from roadworthy.predictionlog.compact import alone, compact
 from roadworthy.predictionlog.gaps import gaps
 from roadworthy.predictionlog.partitions import folded_of, rolled_journals
@@ -21,7 +27,7 @@ from roadworthy.predictionlog.retain import retain
 from roadworthy.predictionlog.roll import roll
 from roadworthy.predictionlog.tail import tail
 
-from .building import DAY, START, journal_in, outcome, prediction
+from .building import DAY, START, journal_in, outcome, prediction, sealed
 
 AT_ONCE = timedelta(0)
 
@@ -192,6 +198,91 @@ def test_retention_drops_whole_days_and_is_no_gap(tmp_path: Path) -> None:
         assert gaps(log.log) == []
 
 
+def test_a_dropped_day_is_no_gap_wherever_retention_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before what was in it is said, or when half of it is deleted: the next call ends it."""
+    day = datetime(2013, 7, 3, tzinfo=UTC)
+    for step in ("note_removed", "rmtree"):
+        log = rolled(tmp_path / step, 6)
+        interrupted: list[Any] = []
+
+        def interrupt(*arguments: Any, interrupted: list[Any] = interrupted) -> None:
+            interrupted.append(arguments)
+            if isinstance(arguments[0], Path) and arguments[0].name.startswith(".dropping-"):
+                next(arguments[0].glob("*.parquet")).unlink()
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as crash:
+            crash.setattr(retaining if step == "note_removed" else shutil, step, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                retain(log.log, day)
+        assert interrupted
+        retain(log.log, day)
+        assert gaps(log.log) == []
+        assert not list(log.log.rglob(".dropping-*"))
+        lost = next(log.log.rglob("*.parquet"))
+        rows = pq.read_metadata(lost).num_rows
+        lost.unlink()
+        assert sum(gap.rows for gap in gaps(log.log)) == rows, "nothing that is lost is excused"
+
+
+def test_a_row_that_was_being_rolled_into_a_dropped_day_is_no_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file was there, and the manifest of its journal not yet."""
+    log = PredictionLog(tmp_path / "log")
+    path = sealed(tmp_path / "journals", [prediction(0), prediction(1, event_time=START + 9 * DAY)])
+    publish_json = rolling.publish_json
+
+    def late(to: Path, value: object) -> None:
+        if to.parent.name == "rolled":
+            retain(log.log, datetime(2013, 7, 2, tzinfo=UTC))
+        publish_json(to, value)
+
+    monkeypatch.setattr(rolling, "publish_json", late)
+    assert not roll([path], log.log).refused
+    assert log.predictions("delay", columns=["id"]).column("id").to_pylist() == ["id-1"]
+    assert gaps(log.log) == []
+
+
+def test_what_a_crash_left_half_written_is_deleted_within_hours(tmp_path: Path) -> None:
+    """Rows in clear, of a roll or a forgetting that was killed; what somebody writes now stays."""
+    log = rolled(tmp_path, 2)
+    homes = [next(log.log.rglob("*.parquet")).parent, log.log / "forgetting"]
+    homes[1].mkdir()
+    for home in homes:
+        for name, hours in (
+            (".draft-a.parquet.9.0a1b2c3d", 2),
+            (".a.parquet.0a1b2c3d", 2),
+            (".draft-new", 0),
+        ):
+            (home / name).write_bytes(b"UA2")
+            written = time.time() - hours * 3600
+            os.utime(home / name, (written, written))
+    compact(log.log, datetime.now(UTC))
+    for home in homes:
+        assert [path.name for path in home.glob(".[!m]*")] == [".draft-new"]
+
+
+def test_the_last_files_of_a_day_are_merged_when_no_more_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few requests there are, a day is one file in the end, with no manifests; and is not looked at again."""
+    log = rolled(tmp_path, 4)
+    before = log.predictions("delay")
+    soon, late = datetime.now(UTC) + timedelta(hours=47), datetime.now(UTC) + timedelta(hours=49)
+    assert compact(log.log, soon, least=128).merged == 0
+    assert compact(log.log, late, least=128).merged == 3
+    assert compact(log.log, late, least=128).folded == 4
+    assert all(name.startswith("merged-") for name in parquet(log))
+    assert log.predictions("delay").equals(before)
+    looked: list[Path] = []
+    monkeypatch.setattr(compacting, "counting", lambda log, directory: looked.append(directory) or [])
+    compact(log.log, late, least=128)
+    assert looked == []
+
+
 CHILD = """
 import sys
 from datetime import UTC, datetime, timedelta
@@ -199,7 +290,7 @@ from pathlib import Path
 from roadworthy.predictionlog.compact import compact
 
 while True:
-    compact(Path(sys.argv[1]), datetime.now(UTC) + timedelta(hours=1), grace=timedelta(0))
+    compact(Path(sys.argv[1]), datetime.now(UTC) + timedelta(minutes=1), grace=timedelta(0))
     sys.stdout.write("x"); sys.stdout.flush()
 """
 
@@ -226,4 +317,4 @@ def test_a_merge_that_is_killed_keeps_every_row_once(tmp_path: Path) -> None:
         assert gaps(log.log) == []
     compact(log.log, later(), grace=AT_ONCE)
     assert log.predictions("delay", columns=["id"]).num_rows == 40
-    assert not list(log.log.rglob(".merged-*"))
+    assert not [path for path in log.log.rglob(".*") if path.name != ".replacing"]

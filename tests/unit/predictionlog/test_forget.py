@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from roadworthy.errors import NotReady
@@ -17,7 +20,7 @@ from roadworthy.predictionlog.pending import forgetting_path
 from roadworthy.predictionlog.read import PredictionLog
 from roadworthy.predictionlog.roll import roll
 
-from .building import START, group, journal_in, outcome, prediction
+from .building import START, group, journal_in, outcome, prediction, sealed
 
 NOW = 20 * START
 
@@ -129,6 +132,77 @@ def test_an_interrupted_call_is_ended_by_the_next(tmp_path: Path, monkeypatch: p
     finish(log.log, again)
     assert units(log) == ["UA0", "UA1", "UA3", "UA4"]
     assert log.outcomes("delay").num_rows == 4
+    assert gaps(log.log) == []
+
+
+def test_a_call_that_was_killed_before_it_replaced_a_file_is_noted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where more is to go by the time of the next call; a row that is really lost is not excused."""
+    log = log_in(tmp_path)
+    back = prediction(2, id="x", request_id="x", logged_at=NOW + 3)
+    roll([sealed(tmp_path / "journals", [back, prediction(7)], worker=1)], log.log)
+    compact(log.log, datetime.now(UTC) + timedelta(hours=1), grace=timedelta(0))
+    publish = forgetting_module.publish
+    interrupted: list[Path] = []
+
+    def interrupt(path: Path, write: Callable[[Path], object]) -> None:
+        if "predictions" in path.parts:
+            interrupted.append(path)
+            raise KeyboardInterrupt
+        publish(path, write)
+
+    with monkeypatch.context() as crash:
+        crash.setattr(forgetting_module, "publish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            forget_rolled(log.log, begin(log.log, log.journals, of("UA2")))
+    again = begin(log.log, log.journals, of("UA2", at=NOW + 5))
+    assert forget_rolled(log.log, again)["predictions"] == 2
+    finish(log.log, again)
+    assert gaps(log.log) == []
+    (path,) = interrupted
+    pq.write_table(pq.ParquetFile(path).read().slice(1), path)
+    assert sum(gap.rows for gap in gaps(log.log)) == 1
+
+
+def test_what_a_crash_left_half_written_is_forgotten_too(tmp_path: Path) -> None:
+    """Rows beside the files of the log, and the unit in what says that it is to go."""
+    log = log_in(tmp_path)
+    for path in list(log.log.rglob("*.parquet")):
+        path.with_name(f".draft-{path.name}.9.0a1b2c3d").write_bytes(b"UA2")
+        path.with_name(f".{path.name}.0a1b2c3d").write_bytes(b"UA2")
+    found = begin(log.log, log.journals, of("UA2"))
+    said = forgetting_path(log.log, found.token)
+    said.with_name(f".draft-{said.name}.9.0a1b2c3d").write_bytes(b"UA2")
+    said.with_name(".draft-other.json.9.0a1b2c3d").write_bytes(b"UA3")
+    forget_rolled(log.log, found)
+    finish(log.log, found)
+    left = [path for path in log.log.rglob("*") if path.is_file()]
+    assert not [path for path in left if b"UA2" in path.read_bytes()]
+    hidden = {path.name for path in left if path.name.startswith(".")}
+    assert hidden == {".replacing", ".draft-other.json.9.0a1b2c3d"}, "another unit's is being written"
+
+
+def test_a_roll_whose_draft_was_deleted_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says why, and its rows come a second later, without the unit."""
+    log = log_in(tmp_path)
+    path = sealed(tmp_path / "journals", [prediction(2, id="x"), prediction(7)], worker=1)
+    found: list[Forgetting] = []
+    write_table = pq.write_table
+
+    def late(table: Any, where: Path, **how: Any) -> None:
+        write_table(table, where, **how)
+        if not found:
+            found.append(begin(log.log, log.journals, of("UA2")))
+            forget_rolled(log.log, found[0])
+
+    monkeypatch.setattr(pq, "write_table", late)
+    ((refused, reason),) = roll([path], log.log).refused
+    assert (refused, "Roll it again" in reason) == (path, True)
+    assert not roll([path], log.log).refused
+    assert units(log) == ["UA0", "UA1", "UA3", "UA4", "UA7"]
     assert gaps(log.log) == []
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from roadworthy.durable import DRAFT
 from roadworthy.errors import NotReady
 from roadworthy.predictionlog import roll as rolling
 from roadworthy.predictionlog.contents import JournalContents
@@ -165,17 +167,27 @@ def test_the_journal_goes_last_and_only_after_everything_else_is_on_the_disk(
     path = sealed(tmp_path / "journals", [prediction(0)])
     steps: list[str] = []
     replace, unlink = Path.replace, Path.unlink
-    monkeypatch.setattr(os, "fsync", lambda fd: steps.append(f"sync {fd}"))
+
+    def sync(handle: int) -> None:
+        step = "sync directory" if stat.S_ISDIR(os.fstat(handle).st_mode) else "sync file"
+        if steps[-1:] != [step]:
+            steps.append(step)
+
+    def delete(path: Path, **how: bool) -> None:
+        if not path.name.startswith(DRAFT):
+            steps.append(f"delete {path.suffix}")
+        unlink(path, **how)
+
+    monkeypatch.setattr(os, "fsync", sync)
     monkeypatch.setattr(
         Path, "replace", lambda path, to: steps.append(f"publish {to.suffix}") or replace(path, to)
     )
-    monkeypatch.setattr(
-        Path, "unlink", lambda path, **how: steps.append(f"delete {path.suffix}") or unlink(path, **how)
-    )
+    monkeypatch.setattr(Path, "unlink", delete)
     roll([path], tmp_path / "log")
-    published = [step for step in steps if not step.startswith("sync")]
-    assert published == ["publish .json", "publish .parquet", "publish .json", "delete .sealed"]
-    assert [step.split()[0] for step in steps[:-1]] == ["sync", "publish", "sync"] * 3
+    files = [
+        ("sync file", f"publish {suffix}", "sync directory") for suffix in (".json", ".parquet", ".json")
+    ]
+    assert steps == ["sync directory", *(step for steps in files for step in steps), "delete .sealed"]
 
 
 def test_missing_numbers_are_those_between_the_first_and_the_seal() -> None:

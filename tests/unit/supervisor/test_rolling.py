@@ -9,7 +9,7 @@ import pytest
 
 from roadworthy.clock import Clock, ReplayClock
 from roadworthy.predictionlog.compact import alone
-from roadworthy.predictionlog.journal import Journal
+from roadworthy.predictionlog.journal import Journal, journals_in
 from roadworthy.predictionlog.read import PredictionLog
 from roadworthy.predictionlog.record import LogField, LogSchema, Prediction
 from roadworthy.predictionlog.retain import keep_days
@@ -38,6 +38,32 @@ def filled(home: Path, seconds: int) -> PredictionLog:
         journal.seal()
     Roller(home / "journals", home / "log").roll()
     return PredictionLog(home / "log")
+
+
+def test_a_damaged_journal_does_not_keep_the_others_from_being_rolled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The beginning of an open one came back as zeros after a power failure; it stays where it is, and is named."""
+    rows = [
+        Prediction(
+            id=str(number), model="delay", version=1, schema=SCHEMA.digest, unit="u", logged_at=0,
+            event_time=number, inputs=(1.0,),
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    for worker in range(2):
+        journal = Journal(tmp_path / "journals", worker)
+        journal.declare(SCHEMA)
+        journal.append(rows)
+        path = journal.seal()
+        assert path is not None
+        path.rename(path.with_suffix(".open"))
+    first, _ = journals_in([tmp_path / "journals"])
+    first.write_bytes(bytes(64) + first.read_bytes()[64:])
+    Roller(tmp_path / "journals", tmp_path / "log").roll()
+    assert PredictionLog(tmp_path / "log").predictions("delay").num_rows == 2
+    assert "is damaged at byte 0" in caplog.text
+    assert [path.stem for path in journals_in([tmp_path / "journals"])] == [first.stem]
 
 
 def test_many_small_files_are_merged_in_the_background(
