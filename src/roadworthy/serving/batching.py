@@ -1,7 +1,7 @@
 """Batches that nobody waits for: what has been read by the time the model is free is answered together.
 
 Not here: what an answer is (predicting). A quick model is asked on the event loop; a slow one on a thread, so that
-health, outcomes and other models go on meanwhile. Everything here runs on the event loop except `score`.
+health, outcomes and other models go on meanwhile. Everything here runs on the event loop except `_ask`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.predicting import Predictor, Result, Work, prepare, rescue_lost, score
 from roadworthy.serving.questions import Question
-from roadworthy.serving.scoring import Said
+from roadworthy.serving.scoring import Said, Share
 from roadworthy.serving.shadowing import Shadows
 from roadworthy.serving.telemetry import Telemetry
 
@@ -60,16 +60,31 @@ class Waiting:
     timer: asyncio.TimerHandle | None = None
 
     def settle(self, result: Result) -> None:
-        """Tell the answer; only the first one counts."""
+        """Tell the answer; only the first one counts. Who cannot be told leaves nobody else untold."""
         if not self.done:
             self.leave()
-            self.told(result)
+            try:
+                self.told(result)
+            except Exception:
+                logger.exception("an answer could not be told")
 
     def leave(self) -> None:
         """Wait no longer, because the client is gone: what is not scored yet is not scored for it."""
         self.done = True
         if self.timer is not None:
             self.timer.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Executors:
+    """Who asks what is slow.
+
+    scoring    asks versions
+    rescuing   asks standbys for requests whose time is over: what made them late may hold every other thread
+    """
+
+    scoring: Executor
+    rescuing: Executor
 
 
 class Lane:
@@ -80,12 +95,12 @@ class Lane:
         predictor: Predictor,
         committer: Committer,
         telemetry: Telemetry,
-        executor: Executor,
+        executors: Executors,
         limits: Limits,
         shadows: Shadows,
     ) -> None:
         self._predictor, self._committer, self._telemetry = predictor, committer, telemetry
-        self._executor, self._limits, self._shadows = executor, limits, shadows
+        self._executors, self._limits, self._shadows = executors, limits, shadows
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Waiting] = deque()
         self._rows = 0
@@ -122,11 +137,14 @@ class Lane:
         while self._waiting and self._rows + rows > self._limits.max_waiting:
             oldest = self._waiting.popleft()
             self._rows -= len(oldest.question.request.rows)
-            oldest.settle(overloaded())
+            if not oldest.late:
+                oldest.settle(overloaded())
 
     def _flush(self) -> None:
-        """Answer what waits, as far as it goes into one batch."""
+        """Answer what waits, as far as it goes into one batch, unless one is at work already."""
         self._scheduled = False
+        if self.busy_since is not None:
+            return
         batch = self._take()
         if not batch:
             return
@@ -144,7 +162,11 @@ class Lane:
                 self._finish(batch, work)
             else:
                 self._score_elsewhere(batch, work, rows)
-        if self._waiting and self.busy_since is None and not self._scheduled:
+        if self.busy_since is None:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._waiting and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
@@ -154,7 +176,7 @@ class Lane:
             self._cost.learn(rows, _timed_score(work))
             return
         started = time.perf_counter()
-        score(work)
+        _ask(work)
         passed = time.perf_counter() - started
         if passed > _WAITED_SECONDS:
             self._cost.learn(rows, passed)
@@ -189,8 +211,8 @@ class Lane:
 
     def _score_elsewhere(self, batch: list[Waiting], work: Work, rows: int) -> None:
         self.busy_since = time.perf_counter()
-        done = self._loop.run_in_executor(self._executor, _timed_score, work)
-        for waiting in batch:
+        done = self._loop.run_in_executor(self._executors.scoring, _timed_score, work)
+        for waiting in (*batch, *self._waiting):  # who is not in this batch waits for it all the same
             deadline = waiting.question.deadline_ns
             if deadline and waiting.timer is None:
                 seconds = max(0.0, (deadline - time.perf_counter_ns()) / 1e9)
@@ -198,14 +220,12 @@ class Lane:
 
         def scored(finished: asyncio.Future[float]) -> None:
             self.busy_since = None
+            self._flush_soon()
             if finished.exception() is not None:
                 self._broken(batch, finished.exception())
             else:
                 self._cost.learn(rows, finished.result())
                 self._finish(batch, work)
-            if self._waiting and not self._scheduled:
-                self._scheduled = True
-                self._loop.call_soon(self._flush)
 
         done.add_done_callback(scored)
 
@@ -216,22 +236,30 @@ class Lane:
             return
         for waiting in waited:
             waiting.late = True
-        work = prepare([waiting.question for waiting in waited])
+        try:
+            work = prepare([waiting.question for waiting in waited])
+        except Exception as error:  # noqa: BLE001  # whatever it is, nobody may be left waiting
+            self._broken(waited, error, late=True)
+            return
         for share in work.shares:
             share.said = Said(b"", None, "it did not answer in time")
         if work.served.route.standby is None:
             self._finish_late(waited, work)
             return
-        asked = self._loop.run_in_executor(self._executor, rescue_lost, work)  # the standby may be as slow
+        asked = self._loop.run_in_executor(self._executors.rescuing, rescue_lost, work)
         asked.add_done_callback(lambda done: self._finish_late(waited, work, done.exception()))
 
     def _finish_late(self, waited: Sequence[Waiting], work: Work, error: BaseException | None = None) -> None:
-        if error is not None:
-            self._broken(waited, error)
+        try:
+            if error is not None:
+                raise error
+            answers = self._predictor.finish(work)
+        except Exception as failed:  # noqa: BLE001  # whatever it is, nobody may be left waiting
+            self._broken(waited, failed, late=True)
             return
         results: list[Result] = [
-            too_late() if isinstance(result, Rejected) and result.kind == "model_failed" else result
-            for result in self._predictor.finish(work)
+            too_late() if isinstance(answer, Rejected) and answer.kind == "model_failed" else answer
+            for answer in answers
         ]
         self._keep(waited, results, work)
 
@@ -239,11 +267,8 @@ class Lane:
         """Log and answer; whom a fallback has answered meanwhile, or who is gone, is left out."""
         settled = {number for number, waiting in enumerate(batch) if waiting.done or waiting.late}
         if settled:
-            work.shares = [
-                share.keep([at for at, owner in enumerate(share.owners) if owner not in settled])
-                for share in work.shares
-            ]
-            work.shares = [share for share in work.shares if share.rows]
+            work.shares = _without(settled, work.shares)
+            work.rescued = _without(settled, work.rescued or ())
         try:
             results = self._predictor.finish(work)
         except Exception as error:  # noqa: BLE001  # whatever it is, nobody may be left waiting
@@ -274,20 +299,36 @@ class Lane:
         for waiting, result in zip(batch, results, strict=True):
             waiting.settle(failure or result)
 
-    def _broken(self, batch: Sequence[Waiting], error: BaseException | None) -> None:
+    def _broken(self, batch: Sequence[Waiting], error: BaseException | None, *, late: bool = False) -> None:
+        """Tell a batch that it failed: those who are late when their fallback did, else those who are not."""
         logger.error("a batch failed in a way nobody foresaw", exc_info=error)
         for waiting in batch:
-            waiting.settle(Rejected(500, "internal", "the server failed; its log says why"))
+            if waiting.late == late:
+                waiting.settle(Rejected(500, "internal", "the server failed; its log says why"))
+
+
+def _without(settled: Collection[int], shares: Iterable[Share]) -> list[Share]:
+    """What is left of shares without the rows of these requests."""
+    kept = [
+        share.keep([at for at, owner in enumerate(share.owners) if owner not in settled]) for share in shares
+    ]
+    return [share for share in kept if share.rows]
+
+
+def _ask(work: Work) -> None:
+    """Ask every version its share, and fallbacks what it did not answer."""
+    score(work)
+    rescue_lost(work)
 
 
 def _timed_score(work: Work) -> float:
-    """Score; returns the seconds for which that holds up whoever does it.
+    """Ask; returns the seconds for which that holds up whoever does it.
 
     That is processor time, because a busy machine or the interpreter lock says nothing about the model; unless the
     model waited for something of its own.
     """
     started, began = time.perf_counter(), time.thread_time()
-    score(work)
+    _ask(work)
     passed, worked = time.perf_counter() - started, time.thread_time() - began
     return passed if passed - worked > _WAITED_SECONDS else worked
 

@@ -31,7 +31,7 @@ from roadworthy.serving import telemetry
 from roadworthy.serving.access import Guard
 from roadworthy.serving.admission import Admission
 from roadworthy.serving.app import Application
-from roadworthy.serving.batching import Lane, Lanes, Limits
+from roadworthy.serving.batching import Executors, Lane, Lanes, Limits
 from roadworthy.serving.caching import Cache
 from roadworthy.serving.cases import Desk
 from roadworthy.serving.committing import Committer
@@ -130,9 +130,11 @@ class Worker:
         )
         self._shadows = Shadows(self.telemetry, at_once=options.replay_clock)
         committer = Committer(self.journal, ThreadPoolExecutor(1, "sync"), to_disk)
-        scorers = ThreadPoolExecutor(SCORING_THREADS, "score")
+        executors = Executors(
+            ThreadPoolExecutor(SCORING_THREADS, "score"), ThreadPoolExecutor(SCORING_THREADS, "rescue")
+        )
         self._lanes = Lanes(
-            lambda: Lane(predictor, committer, self.telemetry, scorers, options.limits, self._shadows)
+            lambda: Lane(predictor, committer, self.telemetry, executors, options.limits, self._shadows)
         )
         rules = Rules(options.replay_clock, options.max_rows, options.release)
         self._handlers = Handlers(
@@ -176,7 +178,9 @@ class Worker:
         try:
             write_whole(self.node.root / "grpc_address", f"{module.HOST}:{bound}\n".encode())
         except OSError as error:
-            logger.error("where gRPC is answered (%s:%d) cannot be written down: %s", module.HOST, bound, error)
+            logger.error(
+                "where gRPC is answered (%s:%d) cannot be written down: %s", module.HOST, bound, error
+            )
         return server
 
     async def watch(self) -> None:

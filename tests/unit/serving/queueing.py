@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roadworthy.automation import ServingRules
-from roadworthy.serving.batching import Lane, Limits, Waiting
+from roadworthy.serving.batching import Executors, Lane, Limits, Waiting
 from roadworthy.serving.committing import Committer
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.predicting import Result
@@ -32,17 +32,22 @@ PAUSE_SECONDS = 0.15
 
 @dataclass
 class Slow:
-    """A version that takes its time over one wind, and remembers every batch."""
+    """A version that takes its time over one wind, and remembers every batch and how many it had at once."""
 
     batches: list[list[float]] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
+    now: int = 0
+    at_once: int = 0
 
     def __call__(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """A hundredth."""
         self.batches.append(values.tolist())
         self.threads.add(threading.get_ident())
+        self.now += 1
+        self.at_once = max(self.at_once, self.now)
         if (values == SLOW).any():
             time.sleep(PAUSE_SECONDS)
+        self.now -= 1
         return values / 100
 
 
@@ -51,10 +56,11 @@ class Queue:
 
     def __init__(self, bench: Bench, limits: Limits, *, to_disk: bool = False) -> None:
         self.bench, self.told = bench, dict[int, list[Result]]()
-        self.executor = ThreadPoolExecutor(2)
+        self.executor, self.rescuers = ThreadPoolExecutor(2), ThreadPoolExecutor(2)
         committer = Committer(bench.journal, self.executor, to_disk)
         shadows = Shadows(bench.telemetry, at_once=True)
-        self.lane = Lane(bench.predictor, committer, bench.telemetry, self.executor, limits, shadows)
+        executors = Executors(self.executor, self.rescuers)
+        self.lane = Lane(bench.predictor, committer, bench.telemetry, executors, limits, shadows)
 
     def ask(self, *winds: float, within: float = 0.0) -> Waiting:
         """A request with these winds; `within` seconds, if that is given."""
@@ -65,6 +71,11 @@ class Queue:
         deadline = now + int(within * 1e9) if within else 0
         question = msgspec.structs.replace(question, started_ns=now, deadline_ns=deadline)
         return self.lane.ask(question, self.told[number].append)
+
+    async def close(self) -> None:
+        """Wait until nothing is at work any more."""
+        for executor in (self.executor, self.rescuers):
+            await asyncio.to_thread(executor.shutdown)
 
     def answers(self) -> list[Any]:
         """What was told to each: outputs, or the kind of the refusal; once."""
@@ -98,16 +109,24 @@ def run(
     arithmetic: Arithmetic,
     *fallback: Any,
     limits: Limits = Limits(),  # noqa: B008  # frozen
+    standby: Arithmetic | None = None,
 ) -> Bench:
     """Play a scenario on an event loop; returns what it was played with."""
-    bench = Bench(
-        directory, Route(champion=1), version(1, arithmetic, serving=ServingRules(fallback=fallback))
-    )
+    champion = version(1, arithmetic, serving=ServingRules(fallback=fallback))
+    if standby is None:
+        bench = Bench(directory, Route(champion=1), champion)
+    else:
+        bench = Bench(directory, Route(champion=1, standby=2), champion, version(2, standby))
 
     async def played() -> None:
         queue = Queue(bench, limits)
         await scenario(queue)
-        await asyncio.to_thread(queue.executor.shutdown)
+        await queue.close()
 
     asyncio.run(played())
     return bench
+
+
+def broken(*_: Any) -> None:
+    """A fault of ours."""
+    raise RuntimeError("a fault of ours")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,8 @@ from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.questions import Predicted
 from roadworthy.traffic import Route
 
-from .building import Bench, half, version
-from .queueing import SLOW, Queue, Slow, run
+from .building import Bench, half, rows, version
+from .queueing import SLOW, Queue, Slow, broken, run
 
 
 def test_what_was_read_together_is_answered_together_to_whom_it_belongs(tmp_path: Path) -> None:
@@ -41,6 +40,24 @@ def test_a_batch_has_a_largest_size_and_a_request_is_never_cut(tmp_path: Path) -
 
     run(tmp_path, scenario, model, limits=Limits(max_batch=3))
     assert model.batches == [[1.0, 2.0, 3.0], [4.0], [5.0, 6.0, 7.0, 8.0], [9.0]]
+
+
+def test_a_lane_has_one_batch_at_a_time(tmp_path: Path) -> None:
+    """A full batch that goes to a thread at once is not joined by what was to be looked at in the next turn."""
+    model = Slow()
+
+    async def scenario(queue: Queue) -> None:
+        await queue.is_known_to_be_slow()
+        queue.ask(SLOW, 1.0)
+        queue.ask(SLOW, 2.0)
+        await asyncio.sleep(0.01)
+        assert len(model.batches) == 2, "the first of the two is at work"
+        assert queue.lane.busy_since is not None
+        assert await queue.all() == [[0.99, 0.01], [0.99, 0.02]]
+
+    run(tmp_path, scenario, model, limits=Limits(max_batch=3))
+    assert model.batches[1:] == [[SLOW, 1.0], [SLOW, 2.0]]
+    assert model.at_once == 1
 
 
 def test_a_flip_between_two_requests_parts_their_batch(tmp_path: Path) -> None:
@@ -115,11 +132,6 @@ def test_places_are_counted_back(tmp_path: Path) -> None:
     run(tmp_path, scenario, Slow(), limits=Limits(max_waiting=4))
 
 
-def broken(*_: Any) -> None:
-    """A fault of ours."""
-    raise RuntimeError("a fault of ours")
-
-
 @pytest.mark.parametrize("where", ["batching.prepare", "predicting.Predictor.finish"])
 def test_whatever_breaks_nobody_is_left_waiting(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -152,6 +164,17 @@ def test_what_breaks_on_a_thread_leaves_nobody_waiting(
         assert await queue.all() == ["internal", [0.01]]
 
     run(tmp_path, scenario, Slow())
+
+
+def test_one_client_that_cannot_be_told_leaves_nobody_else_untold(tmp_path: Path) -> None:
+    """What is wrong with him is his own."""
+
+    async def scenario(queue: Queue) -> None:
+        queue.lane.ask(queue.bench.question(*rows(1.0)), broken)
+        queue.ask(2.0)
+        assert await queue.all() == [[0.02]]
+
+    run(tmp_path, scenario, half)
 
 
 def test_what_breaks_in_scoring_on_the_event_loop_leaves_nobody_waiting(

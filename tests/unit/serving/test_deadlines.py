@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from roadworthy.automation import ServingRules
 from roadworthy.serving.batching import Lanes, Limits
 from roadworthy.serving.exchange import Rejected
 from roadworthy.traffic import Route
 
-from .building import Bench, half, version
-from .queueing import PAUSE_SECONDS, SLOW, Queue, Slow, run
+from .building import Bench, fail, half, version
+from .queueing import PAUSE_SECONDS, SLOW, Queue, Slow, broken, run
 
 
 def test_a_fallback_answers_what_comes_too_late(tmp_path: Path) -> None:
@@ -67,6 +71,27 @@ def test_who_waits_behind_a_slow_batch_is_answered_in_time_too(tmp_path: Path) -
         await asyncio.sleep(0.06)
         assert queue.answers() == [None, ([0.25], [0])]
         assert await queue.all() == [[0.99], ([0.25], [0])]
+
+    run(tmp_path, scenario, model, 0.25)
+    assert [3.0] not in model.batches
+
+
+def test_who_is_left_out_of_a_slow_batch_is_answered_in_time_too(tmp_path: Path) -> None:
+    """Nothing said that the model is slow when two requests came in one turn, with a flip between them."""
+    model = Slow()
+
+    async def scenario(queue: Queue) -> None:
+        await queue.is_known_to_be_slow()
+        queue.ask(1.0, 2.0)
+        await queue.all()
+        assert not queue.lane.slow, "batches of two are quick"
+        queue.ask(SLOW)
+        other = Bench(tmp_path / "other", Route(champion=1), *queue.bench.served.versions.values())
+        queue.bench.served = other.served
+        queue.ask(3.0, within=0.03)
+        await asyncio.sleep(0.08)
+        assert queue.answers()[1:] == [None, ([0.25], [0])]
+        assert await queue.all() == [[0.01, 0.02], [0.99], ([0.25], [0])]
 
     run(tmp_path, scenario, model, 0.25)
     assert [3.0] not in model.batches
@@ -168,10 +193,96 @@ def test_an_answer_that_waits_for_the_disk_is_the_only_one_logged(tmp_path: Path
         await queue.is_known_to_be_slow()
         queue.ask(SLOW, within=PAUSE_SECONDS + 0.05)
         await queue.all()
-        await asyncio.to_thread(queue.executor.shutdown)
+        await queue.close()
 
     asyncio.run(played())
     assert [(one.role, one.status) for one in bench.log()[1:]] in (
         [("champion", "ok")],
         [("champion", "error"), ("fallback", "ok")],
     )
+
+
+def test_threads_that_do_not_come_back_keep_no_fallback_away(tmp_path: Path) -> None:
+    """Who made a request late does not decide when the standby is asked for it."""
+    free = threading.Event()
+
+    async def scenario(queue: Queue) -> None:
+        await queue.is_known_to_be_slow()
+        for _ in range(2):
+            queue.executor.submit(free.wait, 10)
+        try:
+            queue.ask(SLOW, within=0.03)
+            assert await queue.all(seconds=1.0) == [([0.99], [0])]
+        finally:
+            free.set()
+
+    run(tmp_path, scenario, Slow(), "standby", 0.25, standby=half)
+
+
+@pytest.mark.parametrize("where", ["batching.prepare", "predicting.Predictor.finish"])
+def test_whatever_breaks_for_the_late_nobody_is_left_waiting(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 at the deadline, with or without a standby; the slow batch has nothing more to say."""
+
+    async def scenario(queue: Queue) -> None:
+        await queue.is_known_to_be_slow()
+        queue.ask(SLOW, within=0.03)
+        await asyncio.sleep(0.01)
+        with monkeypatch.context() as patch:
+            patch.setattr(f"roadworthy.serving.{where}", broken)
+            assert await queue.all(seconds=PAUSE_SECONDS * 0.6) == ["internal"]
+
+    run(tmp_path / "bare", scenario, Slow(), 0.25)
+    run(tmp_path / "standby", scenario, Slow(), "standby", standby=half)
+
+
+def test_a_batch_that_breaks_says_nothing_to_whom_a_fallback_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log has the fallback as the answer, and so the caller is told it, though it takes longer."""
+
+    def late_and_broken(work: Any) -> None:
+        time.sleep(0.06)
+        raise RuntimeError("a fault of ours")
+
+    async def scenario(queue: Queue) -> None:
+        await queue.is_known_to_be_slow()
+        monkeypatch.setattr("roadworthy.serving.batching.score", late_and_broken)
+        queue.ask(SLOW, within=0.03)
+        queue.ask(1.0)
+        assert await queue.all() == [([0.99], [0]), "internal"]
+
+    made = run(tmp_path, scenario, Slow(), "standby", standby=Slow())
+    assert [one.role for one in made.log()[1:]] == ["champion", "fallback"]
+
+
+def test_who_is_refused_for_want_of_room_is_nobody_whom_a_fallback_is_asked_for(tmp_path: Path) -> None:
+    """His place is free already, and his answer is on its way."""
+
+    async def scenario(queue: Queue) -> None:
+        await queue.is_known_to_be_slow()
+        queue.ask(SLOW)
+        await asyncio.sleep(0.01)
+        queue.ask(SLOW, within=0.02)
+        await asyncio.sleep(0.05)
+        queue.ask(1.0, 2.0)
+        assert await queue.all() == [[0.99], ([0.99], [0]), [0.01, 0.02]]
+
+    run(tmp_path, scenario, Slow(), "standby", standby=Slow(), limits=Limits(max_waiting=2))
+
+
+def test_a_slow_standby_is_asked_on_a_thread_for_what_a_version_did_not_answer(tmp_path: Path) -> None:
+    """Once it is known to be slow; who is answered at his deadline meanwhile is not answered again by the batch."""
+    standby = Slow()
+
+    async def scenario(queue: Queue) -> None:
+        await queue.is_known_to_be_slow()
+        queue.ask(SLOW)
+        queue.ask(SLOW, within=0.03)
+        assert await queue.all() == [([0.99], [0])] * 2
+        assert len(standby.threads) > 1
+
+    made = run(tmp_path, scenario, fail, "standby", standby=standby)
+    assert threading.get_ident() in standby.threads, "the first time nothing was known"
+    assert sorted(one.role for one in made.log()[2:]) == ["champion"] * 2 + ["fallback"] * 2
