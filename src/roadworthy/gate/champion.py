@@ -42,7 +42,10 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         raise ValueError(f"limit {LIMIT_NAME} must be an upper bound such as '<= 0.005', got '{limit}'")
     data = holdout(evidence)
     if data.champion is None:
-        raise ValueError(f"the champion, version {evidence.champion_version}, was not scored on these rows")
+        why = f": {data.unscored}" if data.unscored else ""
+        raise ValueError(
+            f"the champion, version {evidence.champion_version}, was not scored on these rows{why}"
+        )
     found = paired_intervals(
         data.candidate, data.champion, data.labels, data.days, evidence.chance(), names=["log_loss"]
     )

@@ -32,7 +32,8 @@ class Holdout:
     days        whole number of the day each row was asked on (UTC), shape (n_rows,): the blocks of the intervals
     candidate   the candidate's probabilities, shape (n_rows,)
     baseline    the trivial predictor's, fitted on the candidate's training rows; None when it was not made
-    champion    the champion's on the same rows; None without a champion
+    champion    the champion's on the same rows; None without a champion, and where it cannot be scored on them
+    unscored    why it cannot, as the end of a sentence; "" where it was scored, or there is none
     slices      column name → its value in each row as text, shape (n_rows,), "" where missing
     asked_from  when the first of the rows was asked
     asked_until when the last was
@@ -45,6 +46,7 @@ class Holdout:
     asked_until: datetime
     baseline: Floats | None = None
     champion: Floats | None = None
+    unscored: str = ""
     slices: Mapping[str, Texts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

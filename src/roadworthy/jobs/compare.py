@@ -21,6 +21,7 @@ from roadworthy.errors import DefinitionError, TooFewSamples
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.batch import Floats
 from roadworthy.jobs.days import ANSWERING, outcome_rule
+from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.stores import Stores
 from roadworthy.predictionlog.columns import column_name
 from roadworthy.predictionlog.outcomes import labelled
@@ -40,8 +41,23 @@ _PIECE = 50_000
 
 T = TypeVar("T")
 
-#: Version that answered → name of an input that the compared versions need → its column in the log.
-_Places: TypeAlias = dict[int, dict[str, str]]
+
+@dataclass(frozen=True)
+class _Place:
+    """How the log holds the requests that one version answered.
+
+    columns   input that the compared versions need → its column; none where they could not be scored on these rows
+    hashed    columns of a request that were hashed before they were logged
+    unit      whether its unit is one of them
+    """
+
+    columns: dict[str, str]
+    hashed: tuple[str, ...]
+    unit: bool
+
+
+#: Version that answered → how.
+_Places: TypeAlias = dict[int, _Place]
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +72,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     trained_on        rows left out because one of the versions was trained on that time
     repeated          rows left out because their unit was asked before
     unlabelled        rows left out because their outcome is not known, or not settled yet
-    unscorable        rows left out because they lack an input that one of the versions needs
+    unscorable        rows left out because they lack an input that one of the versions needs, or hold a hash in place
+                      of its text
     """
 
     period: str
@@ -147,7 +164,7 @@ _REASONS = {
     "trained_on": "from times that one of the versions was trained on",
     "repeated": "of units asked before",
     "unlabelled": "without a settled outcome",
-    "unscorable": "without an input that one of the versions needs",
+    "unscorable": "without an input that one of the versions needs, or with a hash in place of its text",
 }
 
 
@@ -207,10 +224,12 @@ def _rows(
         columns=list(dict.fromkeys(["event_time", "unit", "status", "version", *_inputs(places)])),
     )  # fmt: skip
     cuts = [row.run.trained_until for row in versions.values() if row.run.trained_until is not None]
-    return _comparable(table, places, scorers[old], scorers[new], max(cuts, default=None))
+    return _comparable(stores, table, places, scorers[old], scorers[new], max(cuts, default=None))
 
 
-def _comparable(table: pa.Table, places: _Places, old: Scorer, new: Scorer, cut: datetime | None) -> _Rows:
+def _comparable(
+    stores: Stores, table: pa.Table, places: _Places, old: Scorer, new: Scorer, cut: datetime | None
+) -> _Rows:
     """Leave out what cannot be compared, count why, and score the rest with both versions."""
     left_out: dict[str, Counter[str]] = {TOTAL: Counter()}
 
@@ -224,13 +243,15 @@ def _comparable(table: pa.Table, places: _Places, old: Scorer, new: Scorer, cut:
     if cut is not None:
         moments = table.column("event_time")
         table = keep(table, pc.greater_equal(moments, pa.scalar(cut, moments.type)), "trained_on")
-    table = keep(table, _first_of_unit(table), "repeated")
+    hashing = [version for version, place in places.items() if place.unit]
+    units = _hashes(stores, table.column("unit"), table, hashing) if hashing else table.column("unit")
+    table = keep(table, _first_of_unit(units), "repeated")
     settled = pc.and_(table.column("window_passed"), pc.is_valid(table.column("label")))
     table = keep(table, settled, "unlabelled")
     table = keep(table, _scorable(table, places, (old, new)), "unscorable")
     return _Rows(
-        old=_scores(old, table, places),
-        new=_scores(new, table, places),
+        old=_scores(stores, old, table, places),
+        new=_scores(stores, new, table, places),
         label=table.column("label").to_numpy().astype(np.float64),
         day=day_number(table.column("event_time").cast(pa.int64()).to_numpy()),
         month=np.array(_months(table), dtype=np.str_),
@@ -241,28 +262,32 @@ def _comparable(table: pa.Table, places: _Places, old: Scorer, new: Scorer, cut:
 def _places(
     stores: Stores, model: str, scorers: Sequence[Scorer], start: datetime | None, end: datetime | None
 ) -> _Places:
-    """Where inputs lie, for every version whose requests carried all that the compared versions need."""
+    """How the log holds the requests of every version that answered and is registered."""
     answered = stores.log().predictions(
         model, namespace=stores.settings.namespace, roles=ANSWERING, start=start, end=end, columns=["version"]
     )
     needed = {name for scorer in scorers for name in scorer.features.schema.names()}
+    as_text = {
+        name for one in scorers for name in one.features.schema.names() if name not in one.schema.sensitive
+    }
     registered = {row.version: row for row in stores.versions.all(model)}
     places: _Places = {}
     for version in sorted(set(pc.unique(answered.column("version")).to_pylist()) & set(registered)):
-        fields = stores.scorer(registered[version]).log_schema.fields
+        asked = stores.scorer(registered[version])
+        fields, hashed = asked.log_schema.fields, asked.schema.sensitive
         where = {field.name: column_name(field) or "unit" for field in fields if field.name in needed}
-        if needed <= set(where):
-            places[version] = where
+        scorable = needed <= set(where) and as_text.isdisjoint(hashed)
+        places[version] = _Place(where if scorable else {}, hashed, asked.unit in hashed)
     return places
 
 
 def _inputs(places: _Places) -> list[str]:
-    return [column for where in places.values() for column in where.values()]
+    return [column for place in places.values() for column in place.columns.values()]
 
 
 def _input(table: pa.Table, name: str, places: _Places) -> pa.ChunkedArray:
     """One raw input; an input of one version may have been context of another."""
-    columns = dict.fromkeys(where[name] for where in places.values())
+    columns = dict.fromkeys(place.columns[name] for place in places.values() if place.columns)
     return (
         pc.coalesce(*(table.column(column) for column in columns))
         if len(columns) > 1
@@ -271,32 +296,52 @@ def _input(table: pa.Table, name: str, places: _Places) -> pa.ChunkedArray:
 
 
 def _scorable(table: pa.Table, places: _Places, scorers: Sequence[Scorer]) -> pa.ChunkedArray:
-    mask = pc.is_in(table.column("version"), value_set=pa.array(sorted(places), table.column("version").type))
+    scorable = [version for version, place in places.items() if place.columns]
+    mask = _answered_by(table, scorable)
     needed = {
         field.name for scorer in scorers for field in scorer.features.schema.fields if not field.nullable
     }
-    for name in sorted(needed) if places else ():
+    for name in sorted(needed) if scorable else ():
         mask = pc.and_(mask, pc.is_valid(_input(table, name, places)))
     return mask
 
 
-def _scores(scorer: Scorer, table: pa.Table, places: _Places) -> Floats:
+def _scores(stores: Stores, scorer: Scorer, table: pa.Table, places: _Places) -> Floats:
     if table.num_rows == 0:
         return np.empty(0)
-    names = scorer.features.schema.names()
-    inputs = pa.table({name: _input(table, name, places) for name in names})
+    columns = {name: _input(table, name, places) for name in scorer.features.schema.names()}
+    for name in scorer.schema.sensitive:
+        hashing = [version for version, place in places.items() if name in place.hashed]
+        columns[name] = _hashes(stores, columns[name], table, hashing)
+    inputs = pa.table(columns)
     starts = range(0, inputs.num_rows, _PIECE)
     batches = (batch_from_arrow(inputs.slice(first, _PIECE), scorer.features.schema) for first in starts)
     return np.concatenate([scorer.score(batch).output for batch in batches])
 
 
-def _first_of_unit(table: pa.Table) -> pa.Array:
-    """True for the first row of every unit; the table is in time order."""
-    units = table.column("unit").combine_chunks().dictionary_encode()
+def _hashes(
+    stores: Stores, column: pa.ChunkedArray, table: pa.Table, hashing: Sequence[int]
+) -> pa.ChunkedArray:
+    """A column of hashes: as logged in rows of versions that hashed it themselves, hashed here in all others."""
+    hashed = _answered_by(table, hashing)
+    if pc.all(hashed).as_py():
+        return column
+    hidden = hide_table(stores, ["text"], pa.table({"text": column})).column("text")
+    return pc.if_else(hashed, column.cast(hidden.type), hidden)
+
+
+def _answered_by(table: pa.Table, versions: Sequence[int]) -> pa.ChunkedArray:
+    column = table.column("version")
+    return pc.is_in(column, value_set=pa.array(sorted(versions), column.type))
+
+
+def _first_of_unit(column: pa.ChunkedArray) -> pa.Array:
+    """True for the first row of every unit; the rows are in time order."""
+    units = column.combine_chunks().dictionary_encode()
     codes = (units.chunk(0) if isinstance(units, pa.ChunkedArray) else units).indices.to_numpy(
         zero_copy_only=False
     )
-    first = np.zeros(table.num_rows, dtype=bool)
+    first = np.zeros(len(column), dtype=bool)
     first[np.unique(codes, return_index=True)[1]] = True
     return pa.array(first)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from roadworthy.features.batch import Batch, Floats
 from roadworthy.gate import page
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, TrainingFacts
 from roadworthy.gate.report import GateReport, judge
+from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.history import champion_since
 from roadworthy.jobs.staging import ask_goldens
 from roadworthy.jobs.stores import Stores
@@ -119,7 +120,9 @@ def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, d
     progress("score later rows", 0, 1)
     batch = batch_from_arrow(table, scorer.schema)
     scores = scorer.score(batch).output
-    holdout = _holdout(stores, row, table, scores, champion)
+    holdout = _holdout(row, table, scores)
+    if champion is not None:
+        holdout = _beside(stores, holdout, table, scorer, stores.scorer(champion))
     progress("score later rows", 1, 1)
     progress("ask a real server", 0, 1)
     staging = ask_goldens(row, stores.settings.artifacts, scorer)
@@ -172,25 +175,37 @@ def _held_out(stores: Stores, row: VersionRow) -> pa.Table:
         ) from error
 
 
-def _holdout(
-    stores: Stores, row: VersionRow, table: pa.Table, scores: Floats, champion: VersionRow | None
-) -> Holdout:
+def _holdout(row: VersionRow, table: pa.Table, scores: Floats) -> Holdout:
     asked = table.column("asked_at")
     return Holdout(
         labels=table.column("label").to_numpy(),
         days=day_number(asked.cast(pa.int64()).to_numpy()),
         candidate=scores,
         baseline=np.full(table.num_rows, float(row.run.details["baseline_rate"])),
-        champion=None if champion is None else _score(stores, champion, table),
         slices={name: _texts(table, name) for name in row.run.details["slices"]},
         asked_from=asked[0].as_py(),
         asked_until=asked[-1].as_py(),
     )
 
 
-def _score(stores: Stores, version: VersionRow, table: pa.Table) -> Floats:
-    scorer = stores.scorer(version)
-    return scorer.score(batch_from_arrow(table, scorer.schema)).output
+def _beside(
+    stores: Stores, holdout: Holdout, table: pa.Table, candidate: Scorer, champion: Scorer
+) -> Holdout:
+    """The held-out rows with what the champion says of them: hashed where it wants hashes, nothing where it wants
+    texts and the candidate's rows hold hashes.
+    """
+    hashed, wanted = candidate.schema.sensitive, champion.schema.sensitive
+    lost = [name for name in champion.features.schema.names() if name in hashed and name not in wanted]
+    if lost:
+        why = (
+            f"it reads {', '.join(lost)} as text, of which these rows hold hashes; to release this version "
+            'nevertheless, give --force "a reason"'
+        )
+        return replace(holdout, unscored=why)
+    table = hide_table(
+        stores, [name for name in wanted if name in table.column_names and name not in hashed], table
+    )
+    return replace(holdout, champion=champion.score(batch_from_arrow(table, champion.schema)).output)
 
 
 def _texts(table: pa.Table, name: str) -> np.ndarray:

@@ -1,0 +1,127 @@
+"""Two versions of which one reads texts and the other their hashes: compared on the same rows, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from roadworthy.clock import HOUR_MICROS
+from roadworthy.features.arrow import batch_from_arrow
+from roadworthy.features.batch import Floats
+from roadworthy.jobs.compare import compare, remarks
+from roadworthy.jobs.gate import gate, measure
+from roadworthy.jobs.hiding import hide_questions, hide_table
+from roadworthy.jobs.questions import Questions
+from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.train import holdout_path, train
+from roadworthy.model import Model, load_definition
+from roadworthy.predictionlog.journal import Journal
+from roadworthy.sensitive import key_path, make_key
+from roadworthy.stats.metrics import log_loss
+from roadworthy.traffic import Route
+from small_workspace import (
+    FIRST_UNTIL,
+    HALF_MONTH,
+    MODEL,
+    PROMOTED,
+    TRAFFIC,
+    TRAFFIC_END,
+    Small,
+    answer,
+    questions_of,
+)
+
+#: Number of the version that reads hashes; 1 and 2 read texts.
+HIDDEN = 3
+
+
+@pytest.fixture
+def hidden(own_stores: Stores, tmp_path: Path) -> Model:
+    """The model as trained once more, with sensitive trips, origins and earlier airports."""
+    path = tmp_path / "hidden.py"
+    definition = Path(own_stores.versions.get(MODEL, 1).run.details["definition"]).read_text()
+    definition = definition.replace(
+        'category("origin")', 'category("origin", sensitive=True), trip=category("trip", sensitive=True)'
+    )
+    path.write_text(definition.replace("length=2)", "length=2, sensitive=True)"))
+    make_key(key_path(own_stores.settings.root))
+    trained = train(own_stores, path, until=FIRST_UNTIL, holdout=HALF_MONTH)
+    assert trained.version == HIDDEN
+    return load_definition(path).model(MODEL)
+
+
+def _release(stores: Stores, version: int) -> None:
+    now = stores.clock.now()
+    number, _ = stores.plans.route(MODEL)
+    stores.plans.flip(
+        MODEL, number, Route(champion=version), actor="anna", reason="it was due", action="promote", at=now
+    )
+
+
+def _says(stores: Stores, version: int, questions: Questions) -> Floats:
+    scorer = stores.scorer(stores.versions.get(MODEL, version))
+    return scorer.score(batch_from_arrow(questions.table, scorer.schema)).output
+
+
+def test_rows_of_text_are_hashed_for_the_version_that_reads_hashes(
+    own_stores: Stores, own: Small, hidden: Model
+) -> None:
+    """Witness: the history itself, hashed for one version only. Else that one would know no airport at all."""
+    total = compare(own_stores, MODEL, 1, HIDDEN)[-1]
+    questions = questions_of(own_stores, own, TRAFFIC, TRAFFIC_END)
+    questions = questions.take(~np.isnan(questions.label))
+    assert (total.n, total.unscorable) == (questions.n, 0)
+    assert total.log_loss_old == pytest.approx(log_loss(_says(own_stores, 1, questions), questions.label))
+    as_hashes = hide_questions(own_stores, hidden, questions)
+    assert total.log_loss_new == pytest.approx(
+        log_loss(_says(own_stores, HIDDEN, as_hashes), questions.label)
+    )
+
+
+def test_rows_of_hashes_are_not_scored_by_a_version_that_reads_texts(
+    own_stores: Stores, own: Small, hidden: Model
+) -> None:
+    """They are counted, and a unit that was asked before in clear is still the same unit."""
+    before = compare(own_stores, MODEL, 1, HIDDEN)[-1]
+    february = questions_of(own_stores, own, TRAFFIC - timedelta(days=5), TRAFFIC)
+    asked = questions_of(own_stores, own, PROMOTED, PROMOTED + timedelta(days=1))
+    again = replace(asked, asked_at=asked.asked_at + HOUR_MICROS)
+    journal = Journal(own_stores.settings.nodes / "n" / "journals", 2)
+    for questions in (february, again):
+        answer(own_stores, journal, HIDDEN, hide_questions(own_stores, hidden, questions))
+    found = compare(own_stores, MODEL, 1, HIDDEN)
+    assert (found[-1].n, found[-1].log_loss_new) == (before.n, before.log_loss_new)
+    assert (found[-1].unscorable, found[-1].repeated) == (np.isfinite(february.label).sum(), again.n)
+    assert "or with a hash in place of its text" in remarks(found)[0]
+
+
+def test_a_champion_that_reads_hashes_is_scored_on_the_hashes_of_a_candidates_rows(
+    own_stores: Stores, hidden: Model
+) -> None:
+    """Given texts it would know none of them, and lose."""
+    _release(own_stores, HIDDEN)
+    row = own_stores.versions.get(MODEL, 2)
+    held_out = measure(own_stores, row).holdout
+    assert held_out is not None
+    assert held_out.champion is not None
+    table = hide_table(
+        own_stores, hidden.features.sensitive, pq.read_table(holdout_path(own_stores, row.digest))
+    )
+    scorer = own_stores.scorer(own_stores.versions.get(MODEL, HIDDEN))
+    expected = scorer.score(batch_from_arrow(table, scorer.schema)).output
+    assert held_out.champion.tolist() == expected.tolist()
+
+
+def test_a_champion_that_reads_texts_is_not_compared_on_hashes(own_stores: Stores, hidden: Model) -> None:
+    """It would lose unfairly; the gate says that it could not measure, and what a person can do."""
+    _release(own_stores, 1)
+    report = gate(own_stores, f"{MODEL}@{HIDDEN}").report
+    (verdict,) = [one for one in report.verdicts if one.check == "champion"]
+    assert verdict.ruling == report.decision.ruling == "error"
+    assert "version 1, was not scored on these rows: it reads origin, before as text" in verdict.reason
+    assert "--force" in verdict.reason
