@@ -109,8 +109,9 @@ class ForeignReader:
             digest, order = shapes[Key(one.model, one.version)]
             values = tuple(row.get(name) for name in order)
             role = "shadow" if one.model in served else one.role or "champion"
-            identifier = one.id or uuid7(event_time, self.entropy)
-            records.append(_record(one, identifier, role, digest, values, namespace, event_time, logged_at))
+            moment = event_time if one.event_time is None else micros_of(one.event_time)
+            identifier = one.id or uuid7(moment, self.entropy)
+            records.append(_record(one, identifier, role, digest, values, namespace, moment, logged_at))
         return ForeignBatch(records, list(schemas.values()))
 
     def _planned(self, asked: Body, served: Mapping[str, Served]) -> dict[Key, _Planned]:
@@ -288,7 +289,6 @@ def _record(
     event_time: int,
     logged_at: int,
 ) -> Prediction:
-    moment = sent.event_time
     return Prediction(
         id=identifier,
         request_id=sent.request_id,
@@ -298,7 +298,7 @@ def _record(
         version=sent.version,
         schema=digest,
         unit=sent.unit,
-        event_time=event_time if moment is None else micros_of(moment),
+        event_time=event_time,
         logged_at=logged_at,
         inputs=values,
         output=_output(sent.output),

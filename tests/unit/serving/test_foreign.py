@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from roadworthy.clock import instant
 from roadworthy.features.schema import Field, InputSchema
+from roadworthy.jobs.trace import instant_of
 from roadworthy.predictionlog.journal import Journal
 from roadworthy.predictionlog.read import PredictionLog
 from roadworthy.predictionlog.record import ClassVector, Heads, Number
@@ -111,6 +113,14 @@ def test_what_is_not_said_is_drawn_or_now(reader: ForeignReader) -> None:
     (record,) = read(reader, {"model": "fare", "inputs": {}, "output": 1}).predictions
     assert len(record.id) == 36
     assert (record.event_time, record.logged_at, record.unit) == (7, 8, "")
+
+
+def test_a_drawn_identifier_says_when_the_event_was(reader: ForeignReader) -> None:
+    """Not when it arrived: `roadworthy trace` looks around that time."""
+    sent = {"model": "fare", "inputs": {}, "output": 1}
+    early, now = read(reader, {**sent, "event_time": SENT["event_time"]}, sent).predictions
+    assert instant_of(early.id).isoformat() == "2013-07-01T10:00:00+00:00"
+    assert instant_of(now.id) == instant(0)
 
 
 def test_outputs_come_in_three_forms_and_a_failure_has_its_error(reader: ForeignReader) -> None:
