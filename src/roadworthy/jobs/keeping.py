@@ -14,6 +14,7 @@ from roadworthy.errors import DefinitionError
 from roadworthy.jobs.stores import Stores
 from roadworthy.predictionlog.compact import compact
 from roadworthy.predictionlog.retain import KEEP_FILE, keep_days, kept_days, retain
+from roadworthy.registry.artifact import read_model
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
@@ -85,7 +86,7 @@ def retain_log(
     else:
         sentence = (
             f"dropped {rows:,} rows with an event time before {before}; {'' if once else 'from now on '}"
-            f"{days} days are kept"
+            f"{days} days are kept{_unjudged(stores, days)}"
         )
     return KeptLog(days=days, rows=rows, sentence=sentence)
 
@@ -97,6 +98,17 @@ def _days(keep: str) -> int | None:
     if found is None:
         raise DefinitionError(f"keep {keep!r}: write a number of days, such as 90d, or all")
     return int(found[1])
+
+
+def _unjudged(stores: Stores, days: int) -> str:
+    """What a log that is kept so short takes from the monitors: days go before their outcomes are complete."""
+    newest = {row.model: row for row in stores.versions.all()}
+    late = []
+    for name, row in newest.items():
+        window = read_model(stores.settings.artifacts / row.digest).outcome.get("window_seconds", 0)
+        if days < (ripe := int(window) // 86_400 + 2):
+            late.append(f"{name} (complete after {ripe} days)")
+    return f"; too short to judge predictions by their outcomes: {', '.join(late)}" if late else ""
 
 
 def _said(stores: Stores) -> int:

@@ -58,3 +58,12 @@ def test_how_long_must_be_said_in_days(own_stores: Stores) -> None:
             retain_log(own_stores, text, actor="anna")
     with pytest.raises(DefinitionError, match="say how long"):
         retain_log(own_stores, actor="anna")
+
+
+def test_a_log_that_is_kept_too_short_for_outcomes_is_said_so(own_stores: Stores) -> None:
+    """Days that go before their outcomes are complete are never judged by them."""
+    stores = at(own_stores, datetime(2013, 3, 2, tzinfo=UTC))
+    assert retain_log(stores, "1d", actor="anna").sentence.endswith(
+        f"1 days are kept; too short to judge predictions by their outcomes: {MODEL} (complete after 3 days)"
+    )
+    assert retain_log(stores, "3d", actor="anna").sentence.endswith("3 days are kept")
