@@ -6,7 +6,6 @@ error that names it, and is never skipped. What each value must look like is `sc
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shutil
@@ -27,13 +26,12 @@ from pyarrow.fs import LocalFileSystem
 from roadworthy.data.conform import conform, duplicates
 from roadworthy.data.fingerprint import fingerprint
 from roadworthy.data.schema import TableSchema, kind_of
-from roadworthy.durable import DRAFT, publish
+from roadworthy.durable import DRAFT, alone, publish
 from roadworthy.errors import (
     Conflict,
     CorruptArtifact,
     DefinitionError,
     Fault,
-    NotReady,
     SchemaError,
     UnknownName,
 )
@@ -248,14 +246,10 @@ def _set_aside(place: Path, table: pa.Table, faults: Sequence[Fault]) -> None:
 
 @contextmanager
 def _alone(home: Path, table: str) -> Iterator[None]:
-    """Hold the table's lock, which the system releases when a process dies, and clear what a crash left unpublished."""
-    with (home / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotReady(
-                f"another process is ingesting into table {table!r}: try again when it has ended"
-            ) from None
+    """Hold the table's lock, and clear what a crash left unpublished."""
+    with alone(
+        home / _LOCK, f"another process is ingesting into table {table!r}: try again when it has ended"
+    ):
         for left in home.glob(f"{DRAFT}*"):
             left.unlink()
         yield

@@ -5,11 +5,7 @@ Not here: what the columns become (predictionlog.importing) and the monitors (el
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +16,8 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from roadworthy.clock import DAY_MICROS, ReplayClock, instant, micros
-from roadworthy.errors import Conflict, DefinitionError, NotReady, Refused, TooFewSamples
+from roadworthy.durable import alone
+from roadworthy.errors import Conflict, DefinitionError, Refused, TooFewSamples
 from roadworthy.jobs.elsewhere import Elsewhere, declare
 from roadworthy.jobs.stores import Stores
 from roadworthy.node import NodeDirectory
@@ -84,7 +81,9 @@ def import_log(stores: Stores, file: Path, meaning: Meaning) -> ImportedLog:
     table, schema = shaped(_read(file), meaning, file.name)
     if not table.num_rows:
         raise TooFewSamples(f"{file} has no rows: nothing was imported")
-    with _alone(stores.settings.root / "elsewhere"):
+    home = stores.settings.root / "elsewhere"
+    home.mkdir(parents=True, exist_ok=True)
+    with alone(home / ".importing", "another import runs in this workspace: try again when it has ended"):
         return _import(stores, table, schema, meaning)
 
 
@@ -182,16 +181,3 @@ def _window(table: pa.Table, meaning: Meaning) -> int:
     known, asked = (table.column(name).cast(pa.int64()) for name in (meaning.outcome_time, meaning.time))
     late = pc.max(pc.subtract(known, asked)).as_py()
     return 1 if late is None else max(-(-late // DAY_MICROS), 1)
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
-    handle = os.open(home / ".importing", os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise NotReady("another import runs in this workspace: try again when it has ended") from None
-    finally:
-        os.close(handle)
