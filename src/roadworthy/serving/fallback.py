@@ -45,7 +45,7 @@ def _standby(questions: Sequence[Question], lost: Share) -> list[Share]:
         return []
     share = _fallback(lost)
     share.version = version
-    if served.versions[version].schema != served.versions[lost.version].schema:
+    if served.versions[version].scorer.schema != served.versions[lost.version].scorer.schema:
         share = _read_again(questions, share)
     return ask(served.versions[version], share) if share.rows else []
 

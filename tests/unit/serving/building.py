@@ -107,7 +107,8 @@ class Bench:
         for one in versions:
             self.journal.declare(one.scorer.log_schema)
         named = {one.prepared.version: one for one in versions}
-        reader = RequestReader({name: one.scorer.schema for name, one in named.items()}, 100)
+        key = max((one.hash_key for one in versions), default=b"")
+        reader = RequestReader({name: one.scorer.schema for name, one in named.items()}, 100, key)
         self.served = Served("delay", route, named, reader)
         self.table = Table(Plan(number=3), {"delay": self.served})
 

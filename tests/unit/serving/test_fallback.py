@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadworthy.automation import Band, Rule, ServingRules
+from roadworthy.features.schema import InputSchema
 from roadworthy.predictionlog.record import Number, Prediction
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.predicting import Result
@@ -64,6 +66,22 @@ def told(result: Result) -> Any:
 def records(made: Bench, role: str) -> dict[str, Prediction]:
     """What was logged in a role, by unit."""
     return {one.unit: one for one in made.log() if one.role == role}
+
+
+@pytest.mark.parametrize("hashing", ["standby", "champion"])
+def test_a_standby_reads_texts_or_their_hashes_as_it_declares_whatever_its_champion_reads(
+    hashing: str, tmp_path: Path
+) -> None:
+    """Else it knows none of the values, and logs a text that it says it hides."""
+    versions = [version(1, fragile, serving=serving("standby")), version(2, half)]
+    at = ["champion", "standby"].index(hashing)
+    scorer = versions[at].scorer
+    scorer.schema = InputSchema(scorer.schema.fields, ("flight",))
+    versions[at] = replace(versions[at], hash_key=bytes(32))
+    made = Bench(tmp_path, Route(champion=1, standby=2), *versions)
+    assert made.answer({"wind": RAISES, "flight": "4711"}).versions == [2]
+    hidden = "#847ca528a0b63f7d14e96298cd0f9fb2"
+    assert list(records(made, "fallback")) == [hidden if hashing == "standby" else "4711"]
 
 
 @pytest.mark.parametrize("wind", BAD)
