@@ -175,7 +175,15 @@ class Application:
         if handler is None:
             return await self._predicted(call, receive)
         answer = handler(call)
-        return answer if isinstance(answer, Answer) else await answer
+        if isinstance(answer, Answer):
+            return answer
+        if not path.endswith(_ASKING):
+            return await answer  # what is to be written is written, whoever leaves
+        asked = asyncio.ensure_future(answer)
+        try:
+            return await _unless_left(asked, receive)
+        finally:
+            asked.cancel()
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         try:
@@ -193,15 +201,10 @@ class Application:
         """The answer to a predict request; a client that leaves before it frees its place."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         waiting = self._handlers.predict(call, answer.set_result)
-        leaving: asyncio.Future[Any] = asyncio.ensure_future(receive())
         try:
-            await asyncio.wait([answer, leaving], return_when=asyncio.FIRST_COMPLETED)
+            return await _unless_left(answer, receive)
         finally:
-            leaving.cancel()
             waiting.leave()
-        if not answer.done():
-            raise Disconnected
-        return answer.result()
 
     def _find(
         self, path: str, name: str, method: str
@@ -225,6 +228,18 @@ class Application:
     def _unknown_path(self) -> Rejected:
         known = ", ".join(sorted([*self._open, *self._gets, *self._posts, *_NAMED]))
         return Rejected(404, "unknown_path", f"there is nothing at this path; there is: {known}")
+
+
+async def _unless_left(answer: asyncio.Future[Answer], receive: Receive) -> Answer:
+    """An answer once it is there; Disconnected when its client leaves before that."""
+    leaving: asyncio.Future[Any] = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait([answer, leaving], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+    if not answer.done():
+        raise Disconnected
+    return answer.result()
 
 
 def _name(path: str) -> str:

@@ -76,6 +76,7 @@ class ExpressConnection(Connection):
             self.count("disconnected")
 
     def _express(self, cycle: RequestResponseCycle) -> None:
+        self.flow.resume_reading()  # paused for a large body; else nobody would hear that the client leaves
         respond = partial(self._respond, cycle)
         self._waiting = self.application.express(cast(Scope, cycle.scope), bytes(cycle.body), respond)
 

@@ -114,7 +114,12 @@ class Handlers:
     async def ask(self, question: Question) -> Predicted:
         """The logged answer to a checked request, whatever protocol it came by; Rejected where there is none."""
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        waiting = self._lanes.of(question.served.name).ask(question, answer.set_result)
+
+        def told(result: Result) -> None:
+            if not answer.done():  # else whoever asked was cancelled in this very turn of the event loop
+                answer.set_result(result)
+
+        waiting = self._lanes.of(question.served.name).ask(question, told)
         try:
             result = await answer
         finally:

@@ -13,6 +13,7 @@ from roadworthy.serving.batching import Waiting
 from roadworthy.serving.connections import Connection, Limits
 from roadworthy.serving.exchange import Answer, Scope
 from roadworthy.serving.express import express_class
+from roadworthy.serving.questions import Question
 
 from .sockets import GET, SMALL, House, run
 
@@ -133,3 +134,31 @@ def test_a_pipelined_predict_request_without_its_body_has_a_time_limit() -> None
 
     play(test)
     assert begun == [], "the application has it, not the desk"
+
+
+def test_a_client_that_leaves_is_noticed_however_large_its_request_was() -> None:
+    """The server stops reading a connection with a large body until somebody wants more of it."""
+    body = b"x" * 66_000
+    asked_for: list[bytes] = []
+
+    class Patient(Desk):
+        """Answers nobody."""
+
+        def express(self, scope: Scope, body: bytes, respond: Callable[[Answer], None]) -> Waiting | None:
+            asked_for.append(body)
+            return Waiting(cast(Question, None), lambda result: None)
+
+    async def test(house: House) -> None:
+        client = await house.client()
+        await client.send(asked(body))
+        async with asyncio.timeout(5):
+            while not asked_for:
+                await asyncio.sleep(0.01)
+            house.leave()
+            while not house.counted:
+                await asyncio.sleep(0.01)
+        assert house.counted == ["disconnected"]
+
+    desk = cast(Application, Patient())
+    run(test, kind=lambda connection: express_class(connection, desk))
+    assert asked_for == [body]
