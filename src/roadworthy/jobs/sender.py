@@ -44,12 +44,16 @@ class Sender:
     def __init__(
         self, url: str, *, connections: int = 4, token: str = "", timeout_seconds: float = 30.0
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            parts, host, port = urlsplit(""), None, None
+        if parts.scheme != "http" or not host:
             raise RoadworthyError(
                 f"server address {url!r} is not understood: write it as http://127.0.0.1:8080"
             )
-        self._host, self._port = parts.hostname, parts.port or 80
+        self._host, self._port = host, port or 80
         self._timeout = timeout_seconds
         self._headers = {
             "host": parts.netloc,

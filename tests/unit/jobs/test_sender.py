@@ -59,3 +59,10 @@ def test_no_server_is_said_so() -> None:
     """Where nothing listens, the message has the address."""
     with Sender("http://127.0.0.1:1") as sender, pytest.raises(NotReady, match=r"127\.0\.0\.1:1"):
         sender.get("/v2/health/live")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "https://a", "http://", "http://a:port", "http://[::1"])
+def test_an_address_that_is_none_is_said_to_be_none(url: str) -> None:
+    """Before anything is opened."""
+    with pytest.raises(RoadworthyError, match="is not understood"):
+        Sender(url)
