@@ -75,4 +75,7 @@ class Committer:
 
     def _tell(self, waiting: list[Told], failure: Failure | None) -> None:
         for told in waiting:
-            told(failure)
+            try:
+                told(failure)
+            except Exception:
+                logger.exception("one who waited for the disk could not be told")

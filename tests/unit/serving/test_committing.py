@@ -19,6 +19,7 @@ from roadworthy.traffic import Route
 
 from .building import Bench, half, version
 from .queueing import Queue
+from .queueing import broken as fault
 
 PEOPLE = ServingRules(bands=(Band(0.9, 1.0, "people"),))
 
@@ -125,5 +126,21 @@ def test_whoever_waits_for_the_disk_alone_is_told_that_it_failed(tmp_path: Path)
             await committer.committed()
         disk.broken = False
         await committer.committed()
+
+    asyncio.run(played())
+
+
+def test_one_who_cannot_be_told_leaves_nobody_else_untold(tmp_path: Path) -> None:
+    """Whoever waited for the same sync hears of it."""
+    disk = Disk()
+    disk.broken = False
+    made = bench(tmp_path, disk)
+
+    async def played() -> None:
+        committer = Committer(made.journal, ThreadPoolExecutor(1), needed=True)
+        committer.after(lambda failure: None)  # the next two wait for one sync, after this one's
+        committer.after(fault)
+        async with asyncio.timeout(5):
+            await committer.committed()
 
     asyncio.run(played())
