@@ -19,10 +19,13 @@ from roadworthy.data.manifest import read_manifest
 from roadworthy.errors import RoadworthyError, UnknownName
 from roadworthy.jobs.answers import answered
 from roadworthy.jobs.days import ANSWERING, DAY, inputs_of
+from roadworthy.jobs.hiding import workspace_key
 from roadworthy.jobs.history import gate_ruling, require_model, training_period
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import manifest_path
+from roadworthy.registry.artifact import read_model
 from roadworthy.registry.versions import VersionRow
+from roadworthy.sensitive import hashed_text
 
 COLUMNS = (
     "id",
@@ -279,7 +282,7 @@ def _unseen(stores: Stores, version: VersionRow, row: dict[str, Any]) -> tuple[T
 
 def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
     rows = stores.versions.all(model)
-    among = {row.version: _trained_on(stores, row, key) for row in rows}
+    among = {row.version: _trained_on(stores, row, *_as_kept(stores, row, key)) for row in rows}
     trained = [row for row in rows if among[row.version]]
     if not trained:
         checked = [version for version, known in among.items() if known is not None]
@@ -305,12 +308,19 @@ def _answers(stores: Stores, model: str, versions: list[int]) -> dict[int, int]:
     return {version: counted[version] for version in versions}
 
 
-def _trained_on(stores: Stores, row: VersionRow, key: str) -> bool | None:
-    """Whether a version was trained on a key; None where its keys were not recorded."""
+def _as_kept(stores: Stores, row: VersionRow, key: str) -> list[str]:
+    """What a key may be called among the training keys of a version, which are hashes where its unit is sensitive."""
+    model = read_model(stores.settings.artifacts / row.digest)
+    hides = model.unit in model.input_schema.get("sensitive", ())
+    return [key, hashed_text(key, workspace_key(stores))] if hides else [key]
+
+
+def _trained_on(stores: Stores, row: VersionRow, *names: str) -> bool | None:
+    """Whether a version was trained on a key of one of these names; None where its keys were not recorded."""
     if not row.run.manifest_digest:
         return None
     keys = read_manifest(manifest_path(stores, row.digest), row.run.manifest_digest)
-    return bool(keys.contains(pa.array([key], pa.string()))[0])
+    return bool(keys.contains(pa.array(names, pa.string())).any())
 
 
 def _traced(stores: Stores, row: VersionRow) -> TracedVersion:

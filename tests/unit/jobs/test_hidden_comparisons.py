@@ -1,4 +1,4 @@
-"""Two versions of which one reads texts and the other their hashes: compared on the same rows, or not at all."""
+"""A version that reads texts beside one that reads their hashes: compared on equal terms or not at all, and traced."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from roadworthy.jobs.gate import gate, measure
 from roadworthy.jobs.hiding import hide_questions, hide_table
 from roadworthy.jobs.questions import Questions
 from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.trace import RowTrace, trace
 from roadworthy.jobs.train import holdout_path, train
 from roadworthy.model import Model, load_definition
 from roadworthy.predictionlog.journal import Journal
-from roadworthy.sensitive import key_path, make_key
+from roadworthy.sensitive import hashed_text, key_path, make_key, read_key
 from roadworthy.stats.metrics import log_loss
 from roadworthy.traffic import Route
 from small_workspace import (
@@ -125,3 +126,12 @@ def test_a_champion_that_reads_texts_is_not_compared_on_hashes(own_stores: Store
     assert verdict.ruling == report.decision.ruling == "error"
     assert "version 1, was not scored on these rows: it reads origin, before as text" in verdict.reason
     assert "--force" in verdict.reason
+
+
+def test_a_row_leads_to_versions_that_were_trained_on_its_hash(own_stores: Stores, hidden: Model) -> None:
+    """By its text, as the history has it; by its hash, as the log has it, to these alone."""
+    hashed = hashed_text("T00005", read_key(key_path(own_stores.settings.root)))
+    for key, trained in (("T00005", [1, 2, HIDDEN]), (hashed, [HIDDEN])):
+        found = trace(own_stores, f"{MODEL}:{key}")
+        assert isinstance(found, RowTrace)
+        assert [version.version for version in found.versions] == trained
