@@ -7,6 +7,7 @@ Nothing leaves before its record is in the journal.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -305,21 +306,27 @@ def rescue_lost(work: Work) -> None:
             (owner, place) for part in parts for owner, place in zip(part.owners, part.places, strict=True)
         }
         rescued += parts
-        for owner in dict.fromkeys(lost.owners):
-            rows = [place for one, place in zip(lost.owners, lost.places, strict=True) if one == owner]
-            if any((owner, place) not in saved for place in rows) and owner not in work.refused:
-                name = f"{work.served.name}@{share.version}"
-                reason = error or _sentence(share, owner)
-                work.refused[owner] = Rejected(500, "model_failed", f"{name} could not predict: {reason}")
+        keys = zip(lost.owners, lost.places, strict=True)
+        left = dict.fromkeys(key[0] for key in keys if key not in saved)
+        reasons = dict.fromkeys(left, error) if error else _sentences(share)
+        name = f"{work.served.name}@{share.version}"
+        for owner in left:
+            if owner not in work.refused:
+                sentence = f"{name} could not predict: {reasons[owner]}"
+                work.refused[owner] = Rejected(500, "model_failed", sentence)
 
 
-def _sentence(share: Share, owner: int) -> str:
-    """What is wrong with the numbers that a version gave to one request."""
-    mine = [at for at, one in enumerate(share.owners) if one == owner]
-    reasons = [share.said.wrong[at] for at in mine if at in share.said.wrong]
-    first = reasons[0]
-    what = "not finite numbers" if first == "not a finite number" else first
-    return f"{reasons.count(first)} of {len(mine)} outputs are {what}"
+def _sentences(share: Share) -> dict[int, str]:
+    """What is wrong with the numbers that a version gave, by request; the first wrong row decides what is counted."""
+    counts, rows = dict[int, Counter[str]](), Counter(share.owners)
+    for at, reason in sorted(share.said.wrong.items()):
+        counts.setdefault(share.owners[at], Counter())[reason] += 1
+    sentences: dict[int, str] = {}
+    for owner, reasons in counts.items():
+        first, count = next(iter(reasons.items()))
+        what = "not finite numbers" if first == "not a finite number" else first
+        sentences[owner] = f"{count} of {rows[owner]} outputs are {what}"
+    return sentences
 
 
 def _fates(work: Work, share: Share, rescued: Sequence[Share]) -> dict[int, Fate]:
@@ -328,11 +335,12 @@ def _fates(work: Work, share: Share, rescued: Sequence[Share]) -> dict[int, Fate
     if not (said.error or said.wrong or work.refused or share.decisions):
         return {}
     fates: dict[int, Fate] = {}
+    sentences = _sentences(share) if said.wrong else {}
     for at, owner in enumerate(share.owners):
         if said.error:
             fates[at] = ("error", said.error, "")
         elif at in said.wrong:
-            fates[at] = ("error", _sentence(share, owner), "")
+            fates[at] = ("error", sentences[owner], "")
         elif owner in work.refused and share.role != "shadow":
             fates[at] = ("ok", "", UNANSWERED)
         elif at in share.decisions:
