@@ -350,9 +350,10 @@ def _first_of_each(table: pa.Table, key: Sequence[str]) -> pa.Table:
 def _one_event_each(outcomes: pa.Table) -> pa.Table:
     """Of each revision the row that arrived first, with the time of the first row of its id."""
     arrived = in_order(outcomes, _ARRIVAL_ORDER)
-    once, events = _first_of_each(arrived, _OUTCOME_KEY), _first_of_each(arrived, ("id",))
-    if once.num_rows == events.num_rows:
+    once = _first_of_each(arrived, _OUTCOME_KEY)
+    if not pc.any(pc.greater(once.column("revision"), 0)).as_py():
         return once
+    events = _first_of_each(arrived, ("id",))
     times = events.column("event_time").take(pc.index_in(once.column("id"), _ids(events)))
     return once.set_column(once.column_names.index("event_time"), "event_time", times)
 
