@@ -77,6 +77,20 @@ def test_an_answer_tells_what_is_unusual_without_being_asked() -> None:
     assert [one.values for one in outputs_of(plain, ["fallback"])] == [[False, False]]
 
 
+def test_a_list_of_rows_is_not_searched_for_every_row() -> None:
+    """Ten thousand rows that a fallback answered took more than a second of everybody's time."""
+
+    class Unsearched(list[int]):
+        """Rows that may be gone through, not searched."""
+
+        def __contains__(self, row: object) -> bool:
+            raise AssertionError(row)
+
+    predicted = Predicted([0.5, 0.25], ["a", "b"], [1, 1], fallback=Unsearched([1]))
+    assert [one.values for one in outputs_of(predicted, ["fallback"])] == [[False, True]]
+    assert [one.name for one in outputs_of(predicted, ["output"])] == ["output"]
+
+
 @pytest.mark.parametrize(
     ("path", "parts"),
     [
