@@ -187,12 +187,20 @@ def without_units(rows: pa.Table, column: str, units: Collection[str]) -> pa.Tab
     >>> without_units(pa.table({"trip": [7.0, 8.0, None]}), "trip", ["7"]).column("trip").to_pylist()
     [8.0, None]
     """
-    values = rows.column(column)
-    if kind_of(values.type) == "string":
-        gone = pc.is_in(values.cast(pa.string()), value_set=pa.array(units, pa.string()))
-    else:
-        gone = pa.array([unit_text(value) in units for value in values.to_pylist()], pa.bool_())
+    gone = pc.is_in(unit_texts(rows.column(column)), value_set=pa.array(units, pa.string()))
     return rows.filter(pc.invert(gone))
+
+
+def unit_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Units of whatever type as the log writes them, see `traffic.unit_text`; null stays null.
+
+    >>> unit_texts(pa.chunked_array([[7.0, 4e15, None]])).to_pylist()
+    ['7', '4000000000000000', None]
+    """
+    if kind_of(values.type) == "string":
+        return values.cast(pa.string())
+    texts = [None if value is None else unit_text(value) for value in values.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _again(target: Path, table: str, batch: str, digest: str) -> Ingested:

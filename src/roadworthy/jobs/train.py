@@ -18,6 +18,7 @@ from roadworthy.clock import micros
 from roadworthy.data.fingerprint import fingerprint
 from roadworthy.data.manifest import manifest
 from roadworthy.data.split import day_number
+from roadworthy.data.tables import unit_texts
 from roadworthy.errors import TooFewSamples
 from roadworthy.estimators.accepted import format_for
 from roadworthy.features.arrow import batch_from_arrow, schema_from_arrow
@@ -162,7 +163,7 @@ def _register(
     with tempfile.TemporaryDirectory(prefix="roadworthy-draft-") as room:
         draft = pack(trained, Path(room) / "draft", profiles=_reference(trained, learn))
         digest, directory = publish(draft.directory, stores.settings.artifacts)
-    keys = manifest(learn.table.column(model.unit).cast(pa.string()))
+    keys = manifest(unit_texts(learn.table.column(model.unit)))
     now = stores.clock.now()
     known = any(row.digest == digest for row in stores.versions.all(model.name))
     _keep_evidence(stores, digest, later, keys.write)

@@ -17,10 +17,10 @@ from roadworthy.jobs.forget import forget
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.trace import trace
-from roadworthy.jobs.train import holdout_path
+from roadworthy.jobs.train import holdout_path, train
 from roadworthy.predictionlog.gaps import gaps
 from roadworthy.sensitive import hashed_text, key_path, make_key, read_key
-from small_workspace import MODEL, Small
+from small_workspace import FIRST_UNTIL, HALF_MONTH, MODEL, Small, define
 
 
 @pytest.fixture
@@ -154,3 +154,24 @@ def test_a_unit_that_is_a_number_leaves_ingested_tables(keyed: Stores, kind: Lit
     ingest(keyed.settings.tables, keyed.settings.quarantine, schema, rows, "one")
     assert forget(keyed, "7", actor="anna").rows["table rides"] == 2
     assert read(keyed.settings.tables, "rides", ["trip"]).column("trip").to_pylist() == [8]
+
+
+def test_a_unit_that_is_a_large_number_is_named_alike_in_the_log_and_in_what_was_trained_on(
+    tmp_path: Path,
+) -> None:
+    """Numbers of cards that came as floats: trace and forget find them by the text that the log has."""
+    small = define(tmp_path)
+    text = small.definition.read_text().replace('"trip": [f"T', '"card": 4e15 + np.arange(n), "trip": [f"T')
+    text = text.replace('"trip": "string"', '"card": "float", "trip": "string"').replace(
+        'unit="trip"', 'unit="card"'
+    )
+    small.definition.write_text(text)
+    stores = small.stores()
+    make_key(key_path(stores.settings.root))
+    ingest_file(stores.settings, small.definition)
+    train(stores, small.definition, until=FIRST_UNTIL, holdout=HALF_MONTH)
+    found = trace(stores, f"{MODEL}:4000000000000005")
+    assert [version.version for version in found.versions] == [1]  # type: ignore[union-attr]
+    done = forget(stores, "4000000000000005", actor="anna")
+    assert (done.learned, done.rows["table trips"]) == ((f"{MODEL}@1",), 1)
+    stores.engine.dispose()
