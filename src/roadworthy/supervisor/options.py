@@ -80,7 +80,8 @@ class ServeOptions:
             )
         if self.max_waiting < self.max_batch:
             raise DefinitionError(
-                f"at most {self.max_waiting} rows may wait, but a batch takes {self.max_batch}: let at least a batch wait"
+                f"at most {self.max_waiting} rows may wait, but a batch takes {self.max_batch}: let at least a "
+                "batch wait"
             )
         if self.grpc_port is not None and not 1 <= self.grpc_port <= 65_535:
             raise DefinitionError(
