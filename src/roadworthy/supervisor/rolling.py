@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import pyarrow as pa
+
 from roadworthy.clock import Clock
 from roadworthy.errors import NotReady
 from roadworthy.predictionlog.compact import compact
@@ -67,6 +69,9 @@ class Keeper:
         except NotReady as busy:
             logger.debug("%s", busy)
             return
+        finally:
+            # Arrow keeps what a merge took, several times what a node needs otherwise, until it is told.
+            pa.default_memory_pool().release_unused()
         if done.merged:
             logger.info("merged %d small files of the prediction log into %d", done.files, done.merged)
         if dropped is not None and dropped.days:
