@@ -245,7 +245,7 @@ class Outcome(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     value          1.0 and 0.0 for yes and no, or an amount; NaN = withdrawn: as if it had never happened
     prediction_id  the prediction it belongs to; "" = it belongs to `unit`
     unit           the unit it belongs to; every prediction of that unit within the window gets it
-    event_time     when it happened, microseconds since 1970 UTC
+    event_time     when it happened, microseconds since 1970 UTC; of one id that of the first to arrive counts
     arrival_time   when it became known, by the clock of events (virtual in a replay): nobody sees it earlier
     logged_at      when it was written, by the real clock
     revision       a correction of the same id has a higher number; the latest one visible counts
