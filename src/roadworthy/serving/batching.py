@@ -13,21 +13,16 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 from roadworthy.serving.committing import Committer
+from roadworthy.serving.cost import INLINE_SECONDS, Cost, timed
 from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.predicting import Predictor, Result, Work, prepare, rescue_lost, score
 from roadworthy.serving.questions import Question
 from roadworthy.serving.scoring import Said, Share
 from roadworthy.serving.shadowing import Shadows
 from roadworthy.serving.telemetry import Telemetry
-
-#: A batch that is expected to take longer is scored on a thread; up to then a thread costs more than it gives.
-INLINE_SECONDS = 0.004
-#: A quick model is timed once in so many batches.
-_LOOK_EVERY = 32
-#: Nobody waits so long for a processor or the interpreter alone.
-_WAITED_SECONDS = 0.03
 
 logger = logging.getLogger("roadworthy.worker")
 
@@ -100,12 +95,12 @@ class Lane:
         shadows: Shadows,
     ) -> None:
         self._predictor, self._committer, self._telemetry = predictor, committer, telemetry
-        self._executors, self._limits, self._shadows = executors, limits, shadows
+        self._executors, self._limits, self.shadows = executors, limits, shadows
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Waiting] = deque()
         self._rows = 0
         self._scheduled = False
-        self._cost = _Cost()
+        self._cost = Cost()
         self.busy_since: float | None = None
 
     @property
@@ -154,7 +149,7 @@ class Lane:
             work = prepare(questions)
             here = self._cost.expected(rows) <= INLINE_SECONDS
             if here:
-                self._score_here(work, rows)
+                self._cost.here(rows, partial(_ask, work))
         except Exception as error:  # noqa: BLE001  # whatever it is, nobody may be left waiting
             self._broken(batch, error)
         else:
@@ -169,17 +164,6 @@ class Lane:
         if self._waiting and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._flush)
-
-    def _score_here(self, work: Work, rows: int) -> None:
-        """Score on the event loop, with one eye on the clock: a model that was quick may have become slow."""
-        if self._cost.due(rows):
-            self._cost.learn(rows, _timed_score(work))
-            return
-        started = time.perf_counter()
-        _ask(work)
-        passed = time.perf_counter() - started
-        if passed > _WAITED_SECONDS:
-            self._cost.learn(rows, passed)
 
     def _take(self) -> list[Waiting]:
         """The oldest requests that found the same table, up to the largest batch; whose time is over are refused."""
@@ -211,20 +195,20 @@ class Lane:
 
     def _score_elsewhere(self, batch: list[Waiting], work: Work, rows: int) -> None:
         self.busy_since = time.perf_counter()
-        done = self._loop.run_in_executor(self._executors.scoring, _timed_score, work)
+        done = self._loop.run_in_executor(self._executors.scoring, timed, partial(_ask, work))
         for waiting in (*batch, *self._waiting):  # who is not in this batch waits for it all the same
             deadline = waiting.question.deadline_ns
             if deadline and waiting.timer is None:
                 seconds = max(0.0, (deadline - time.perf_counter_ns()) / 1e9)
                 waiting.timer = self._loop.call_later(seconds, self._late, waiting)
 
-        def scored(finished: asyncio.Future[float]) -> None:
+        def scored(finished: asyncio.Future[tuple[None, float]]) -> None:
             self.busy_since = None
             self._flush_soon()
             if finished.exception() is not None:
                 self._broken(batch, finished.exception())
             else:
-                self._cost.learn(rows, finished.result())
+                self._cost.learn(rows, finished.result()[1])
                 self._finish(batch, work)
 
         done.add_done_callback(scored)
@@ -285,7 +269,7 @@ class Lane:
         shadow = self._predictor.shadow(asked) if asked else None
         if shadow is not None:
             rows = sum(len(question.request.rows) for question in asked)
-            self._shadows.add(shadow, rows, asked[0].started_ns)
+            self.shadows.add(shadow, rows, asked[0].started_ns, self._cost.expected(rows))
 
     def _keep(self, batch: Sequence[Waiting], results: Sequence[Result], work: Work) -> None:
         """Answer once the records are where they were promised to be."""
@@ -321,18 +305,6 @@ def _ask(work: Work) -> None:
     rescue_lost(work)
 
 
-def _timed_score(work: Work) -> float:
-    """Ask; returns the seconds for which that holds up whoever does it.
-
-    That is processor time, because a busy machine or the interpreter lock says nothing about the model; unless the
-    model waited for something of its own.
-    """
-    started, began = time.perf_counter(), time.thread_time()
-    _ask(work)
-    passed, worked = time.perf_counter() - started, time.thread_time() - began
-    return passed if passed - worked > _WAITED_SECONDS else worked
-
-
 class Lanes:
     """The lanes of one worker, by model; made when a model is first asked."""
 
@@ -353,6 +325,11 @@ class Lanes:
         since = [lane.busy_since for lane in self._lanes.values() if lane.busy_since is not None]
         return time.perf_counter() - min(since) if since else 0.0
 
+    def finish_shadows(self) -> None:
+        """Ask the shadows what waits for them."""
+        for lane in self._lanes.values():
+            lane.shadows.finish()
+
 
 def too_late() -> Rejected:
     """The refusal of a request whose deadline has passed."""
@@ -368,32 +345,3 @@ def overloaded() -> Rejected:
         "more requests wait than can be answered in time: try again after a moment",
         headers=((b"retry-after", b"1"),),
     )
-
-
-class _Cost:
-    """What a batch costs, by the power of two of its rows: an average that forgets, in seconds."""
-
-    def __init__(self) -> None:
-        self._seconds = [0.0] * 32
-        self._batches = 0
-        self.slow = False
-
-    def due(self, rows: int) -> bool:
-        """Whether to look at the clocks for such a batch: reading processor time is dear on some machines."""
-        self._batches += 1
-        return self._batches % _LOOK_EVERY == 0 or not self._seconds[rows.bit_length()]
-
-    def expected(self, rows: int) -> float:
-        """Seconds a batch of so many rows will take; sizes never seen are judged by smaller ones."""
-        size = rows.bit_length()
-        for smaller in range(size, -1, -1):
-            if self._seconds[smaller]:
-                return self._seconds[smaller] * 2.0 ** (size - smaller)
-        return 0.0
-
-    def learn(self, rows: int, seconds: float) -> None:
-        """Take in one more batch."""
-        size = rows.bit_length()
-        before = self._seconds[size]
-        self._seconds[size] = seconds if not before else before + 0.2 * (seconds - before)
-        self.slow = self._seconds[size] > INLINE_SECONDS

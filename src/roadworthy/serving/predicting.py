@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from roadworthy.clock import Clock
 from roadworthy.predictionlog.cases import Case
@@ -22,6 +23,7 @@ from roadworthy.serving.fallback import rescue
 from roadworthy.serving.questions import Predicted, Question
 from roadworthy.serving.recording import Fate, Recorder
 from roadworthy.serving.scoring import Share, ask
+from roadworthy.serving.shadowing import Ask
 from roadworthy.serving.table import Served
 from roadworthy.serving.telemetry import Telemetry
 from roadworthy.traffic import Role, assign, unit_text
@@ -118,29 +120,35 @@ class Predictor:
         self._telemetry.cases(work.served.name, "no_room", turned_away)
         return opened
 
-    def shadow(self, questions: Sequence[Question]) -> Callable[[], None] | None:
+    def shadow(self, questions: Sequence[Question]) -> Ask | None:
         """The work of asking the shadow the same rows; None without a shadow. It fails nobody's request."""
         version = questions[0].served.route.shadow
         if version is None:
             return None
 
-        def asked() -> None:
+        def asked() -> Callable[[], None]:
             work = Work(questions, [])
             share = _share(questions, range(len(questions)), "shadow", version, work.refused)
-            for rejected in work.refused.values():
-                self._telemetry.error("shadow_unreadable" if rejected.status == 422 else rejected.kind)
-            if not share.rows:
-                return
-            groups: list[Group] = []
-            for part in ask(questions[0].served.versions[version], share):
-                ids = self._recorder.ids(questions, part)
-                groups += self._recorder.groups(questions, part, ids, _fates(work, part, ()))
-            try:
-                self.write(groups)
-            except Rejected as rejected:
-                self._telemetry.error(rejected.kind)
+            if share.rows:
+                work.shares = ask(work.served.versions[version], share)
+            return partial(self._shown, work)
 
         return asked
+
+    def _shown(self, work: Work) -> None:
+        """Write down what a shadow said."""
+        for rejected in work.refused.values():
+            self._telemetry.error("shadow_unreadable" if rejected.status == 422 else rejected.kind)
+        if not work.shares:
+            return
+        groups: list[Group] = []
+        for share in work.shares:
+            ids = self._recorder.ids(work.questions, share)
+            groups += self._recorder.groups(work.questions, share, ids, _fates(work, share, ()))
+        try:
+            self.write(groups)
+        except Rejected as rejected:
+            self._telemetry.error(rejected.kind)
 
     def kept(self, work: Work, failure: JournalUnwritable | Rejected | None) -> Rejected | None:
         """What the disk says about finished work (None: it is there): why nobody is answered, None to answer."""

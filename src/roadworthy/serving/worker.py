@@ -128,14 +128,17 @@ class Worker:
         predictor = Predictor(
             self.journal, self.telemetry, recorder, self._clock, self._unlogged, self._desk, to_disk=to_disk
         )
-        self._shadows = Shadows(self.telemetry, at_once=options.replay_clock)
         committer = Committer(self.journal, ThreadPoolExecutor(1, "sync"), to_disk)
         executors = Executors(
             ThreadPoolExecutor(SCORING_THREADS, "score"), ThreadPoolExecutor(SCORING_THREADS, "rescue")
         )
-        self._lanes = Lanes(
-            lambda: Lane(predictor, committer, self.telemetry, executors, options.limits, self._shadows)
-        )
+        beside = ThreadPoolExecutor(1, "shadow")
+
+        def lane() -> Lane:
+            shadows = Shadows(self.telemetry, beside, at_once=options.replay_clock)
+            return Lane(predictor, committer, self.telemetry, executors, options.limits, shadows)
+
+        self._lanes = Lanes(lane)
         rules = Rules(options.replay_clock, options.max_rows, options.release)
         self._handlers = Handlers(
             rules,
@@ -295,7 +298,7 @@ class Worker:
 
     def finish(self) -> None:
         """Leave nothing behind: the last shadows are asked, the journal is sealed."""
-        self._shadows.finish()
+        self._lanes.finish_shadows()
         self.journal.seal()
         try:
             self.tidy()

@@ -54,13 +54,14 @@ class Slow:
 class Queue:
     """A lane of one model, and what each of its clients was told."""
 
-    def __init__(self, bench: Bench, limits: Limits, *, to_disk: bool = False) -> None:
+    def __init__(self, bench: Bench, limits: Limits, *, to_disk: bool = False, at_once: bool = True) -> None:
         self.bench, self.told = bench, dict[int, list[Result]]()
         self.executor, self.rescuers = ThreadPoolExecutor(2), ThreadPoolExecutor(2)
+        self.beside = ThreadPoolExecutor(1)
         committer = Committer(bench.journal, self.executor, to_disk)
-        shadows = Shadows(bench.telemetry, at_once=True)
+        self.shadows = Shadows(bench.telemetry, self.beside, at_once=at_once)
         executors = Executors(self.executor, self.rescuers)
-        self.lane = Lane(bench.predictor, committer, bench.telemetry, executors, limits, shadows)
+        self.lane = Lane(bench.predictor, committer, bench.telemetry, executors, limits, self.shadows)
 
     def ask(self, *winds: float, within: float = 0.0) -> Waiting:
         """A request with these winds; `within` seconds, if that is given."""
@@ -74,7 +75,7 @@ class Queue:
 
     async def close(self) -> None:
         """Wait until nothing is at work any more."""
-        for executor in (self.executor, self.rescuers):
+        for executor in (self.executor, self.rescuers, self.beside):
             await asyncio.to_thread(executor.shutdown)
 
     def answers(self) -> list[Any]:

@@ -145,7 +145,7 @@ def test_a_shadow_leaves_nothing_to_people(tmp_path: Path) -> None:
     made = Bench(tmp_path, Route(champion=1, shadow=2), version(1, half), version(2, half, serving=BANDS))
     ask = made.predictor.shadow([made.question(*rows(95.0))])
     assert ask is not None
-    ask()
+    ask()()
     assert [(one.role, one.decision) for one in made.log()] == [("shadow", "")]
     assert made.cases.count() == 0
 

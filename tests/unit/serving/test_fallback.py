@@ -200,7 +200,7 @@ def test_a_failing_shadow_has_no_fallback(tmp_path: Path) -> None:
     )
     ask = made.predictor.shadow([made.question(*rows(NAN))])
     assert ask is not None
-    ask()
+    ask()()
     assert [(one.role, one.status) for one in made.log()] == [("shadow", "error")]
 
 

@@ -80,7 +80,7 @@ def test_a_failing_shadow_harms_nobody_and_is_logged(tmp_path: Path) -> None:
     assert bench.answer(*rows(3.0)).outputs == [0.03]
     ask = bench.predictor.shadow([question])
     assert ask is not None
-    ask()
+    ask()()
     assert [(one.role, one.status) for one in bench.log()] == [("champion", "ok"), ("shadow", "error")]
 
 
@@ -121,7 +121,7 @@ def test_a_shadow_whose_input_is_not_sent_yet_is_left_out(tmp_path: Path) -> Non
     bench.predictor.predict([question])
     ask = bench.predictor.shadow([question])
     assert ask is not None
-    ask()
+    ask()()
     assert [one.role for one in bench.log()] == ["champion"]
     assert bench.telemetry.samples()["roadworthy_errors_total"] == {'kind="shadow_unreadable"': 1}
 
