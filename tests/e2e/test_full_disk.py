@@ -110,8 +110,10 @@ def test_a_worker_that_begins_on_a_full_disk_answers_all_the_same(
         )
         server = Server(process, full_node, tmp_path / "log", listening.getsockname()[1])
         try:
+            wait_until(server.ready, "readiness")
             answered = server.predict()
         finally:
             process.send_signal(signal.SIGTERM)
             ended = process.wait(40)
-    assert (answered.status, ended) == (200, 0), (tmp_path / "log").read_text()
+    said = (tmp_path / "log").read_text()
+    assert (answered.status, ended) == (200, 0), f"{answered.content}\n{said}"

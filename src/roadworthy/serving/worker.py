@@ -14,6 +14,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,16 +130,7 @@ class Worker:
             self.journal, self.telemetry, recorder, self._clock, self._unlogged, self._desk, to_disk=to_disk
         )
         committer = Committer(self.journal, ThreadPoolExecutor(1, "sync"), to_disk)
-        executors = Executors(
-            ThreadPoolExecutor(SCORING_THREADS, "score"), ThreadPoolExecutor(SCORING_THREADS, "rescue")
-        )
-        beside = ThreadPoolExecutor(1, "shadow")
-
-        def lane() -> Lane:
-            shadows = Shadows(self.telemetry, beside, at_once=options.replay_clock)
-            return Lane(predictor, committer, self.telemetry, executors, options.limits, shadows)
-
-        self._lanes = Lanes(lane)
+        self._lanes = Lanes(partial(self._new_lane, predictor, committer, _executors()))
         rules = Rules(options.replay_clock, options.max_rows, options.release)
         self._handlers = Handlers(
             rules,
@@ -157,6 +149,10 @@ class Worker:
         patience = 0 if options.replay_clock else TURN_NS  # a replay is to be answered, however long it takes
         admission = Admission(patience, options.limits.max_batch)
         self.app = Application(self._handlers, self._guard, self.telemetry, options.max_body_bytes, admission)
+
+    def _new_lane(self, predictor: Predictor, committer: Committer, executors: Executors) -> Lane:
+        shadows = Shadows(self.telemetry, executors.shadowing, at_once=self._options.replay_clock)
+        return Lane(predictor, committer, self.telemetry, executors, self._options.limits, shadows)
 
     def _new_cache(self) -> Cache | None:
         rows = self._options.cache_rows
@@ -208,9 +204,12 @@ class Worker:
         if self._plan is not None and (self.table is None or self.table.plan is not self._plan):
             self._adopt(self._plan)
         if self._loading is not None and self._loading.done():
-            if self._loading.result():
+            loaded, self._loading = (
+                self._loading,
+                None,
+            )  # first, or a disk that is full would be the end of loading
+            if loaded.result():
                 self.report()
-            self._loading = None
         if self._plan is not None and self._loading is None:
             self._loading = asyncio.get_running_loop().create_task(self._versions.load_one(self._plan))
 
@@ -346,6 +345,11 @@ class Worker:
         age = self.node.plan_age_seconds(self._clock.now())
         node = {"roadworthy_plan_age_seconds": telemetry.gauge(round(age, 3))}
         return telemetry.merged([self._samples(), *others, node])
+
+
+def _executors() -> Executors:
+    score, rescue = (ThreadPoolExecutor(SCORING_THREADS, name) for name in ("score", "rescue"))
+    return Executors(score, rescue, ThreadPoolExecutor(1, "shadow"))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

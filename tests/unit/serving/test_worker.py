@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from pathlib import Path
 
 import pytest
 
 from roadworthy.serving import worker as module
+from roadworthy.serving.loading import Versions
 from roadworthy.serving.worker import Options, Worker
 from roadworthy.traffic import Plan
 
@@ -47,6 +49,34 @@ def test_a_disk_that_was_full_for_a_moment_does_not_stop_a_worker_from_following
 
     monkeypatch.setattr(module, "write_whole", write)
     assert asyncio.run(follow()) == (1, 2, False)
+
+
+def test_a_full_disk_does_not_keep_the_next_version_from_being_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one is loaded cannot be said then; the next one is all the same, or no later plan could be served."""
+    worker = Worker(Options(node_dir=tmp_path / "node", worker=0))
+    worker.node.write_plan(Plan(number=1))
+    loaded = 0
+
+    async def load_one(self: Versions, plan: Plan) -> bool:
+        nonlocal loaded
+        loaded += 1
+        return True
+
+    def full(path: Path, content: bytes, *, sync: bool = False) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def follow() -> None:
+        for _ in range(10):
+            with contextlib.suppress(OSError):
+                worker.follow()
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(module.Versions, "load_one", load_one)
+    monkeypatch.setattr(module, "write_whole", full)
+    asyncio.run(follow())
+    assert loaded > 1
 
 
 def test_whatever_goes_wrong_a_worker_goes_on_keeping_house(
