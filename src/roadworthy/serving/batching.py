@@ -76,10 +76,12 @@ class Executors:
 
     scoring    asks versions
     rescuing   asks standbys for requests whose time is over: what made them late may hold every other thread
+    shadowing  asks shadows
     """
 
     scoring: Executor
     rescuing: Executor
+    shadowing: Executor
 
 
 class Lane:

@@ -60,7 +60,7 @@ class Queue:
         self.beside = ThreadPoolExecutor(1)
         committer = Committer(bench.journal, self.executor, to_disk)
         self.shadows = Shadows(bench.telemetry, self.beside, at_once=at_once)
-        executors = Executors(self.executor, self.rescuers)
+        executors = Executors(self.executor, self.rescuers, self.beside)
         self.lane = Lane(bench.predictor, committer, bench.telemetry, executors, limits, self.shadows)
 
     def ask(self, *winds: float, within: float = 0.0) -> Waiting:
