@@ -207,7 +207,7 @@ class Worker:
             loaded, self._loading = (
                 self._loading,
                 None,
-            )  # first, or a disk that is full would be the end of loading
+            )  # first: reporting may fail, which must not end loading
             if loaded.result():
                 self.report()
         if self._plan is not None and self._loading is None:
