@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from roadworthy.automation import LEFT_TO_PEOPLE
 from roadworthy.clock import DAY_MICROS, instant
 from roadworthy.jobs.stores import Stores
-from roadworthy.predictionlog.read import told
+from roadworthy.predictionlog.repeats import told
 
 #: Days read together.
 _STRETCH = 31

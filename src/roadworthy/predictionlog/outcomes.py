@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from roadworthy.clock import micros
 from roadworthy.errors import DefinitionError
 from roadworthy.predictionlog.columns import TIME
-from roadworthy.predictionlog.read import ANSWER_COLUMNS, PredictionLog, first_answers
+from roadworthy.predictionlog.read import PredictionLog
+from roadworthy.predictionlog.repeats import ANSWER_COLUMNS, first_answers
 from roadworthy.settings import DEFAULT_NAMESPACE
 
 Integers = npt.NDArray[np.int64]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -40,16 +39,12 @@ from roadworthy.predictionlog.partitions import (
     schema_of,
     values_of,
 )
-from roadworthy.predictionlog.record import UNANSWERED, LogSchema, Prediction
+from roadworthy.predictionlog.record import LogSchema, Prediction
+from roadworthy.predictionlog.repeats import ANSWER_COLUMNS, corrects, first_answers, ids_of, one_event_each
 from roadworthy.predictionlog.uniting import in_order, united
 from roadworthy.settings import DEFAULT_NAMESPACE
 
 _PREDICTION_ORDER = ("event_time", "unit", "version", "role", "logged_at", "journal", "journal_seq")
-_PREDICTION_KEY = ("request_id", "id", "row", "version", "role")
-_PREDICTION_FATE = ("status", "decision")
-
-#: What `first_answers` looks at.
-ANSWER_COLUMNS = (*_PREDICTION_KEY, *_PREDICTION_FATE)
 
 #: How often files may go under a reader before it says so; merged files are a minute apart.
 _LOOKS = 3
@@ -60,8 +55,6 @@ CORRECTED_DAYS = 14
 #: Microseconds; a day of five digits would not sort.
 _LAST = micros(datetime.max.replace(tzinfo=UTC))
 _OUTCOME_ORDER = ("event_time", "id", "revision")
-_ARRIVAL_ORDER = ("logged_at", "journal", "journal_seq")
-_OUTCOME_KEY = ("id", "revision")
 
 
 class PredictionLog:
@@ -179,7 +172,7 @@ class PredictionLog:
         )
         days, around = _Span(start, end, days_around=0), _Span(start, end, days_around=CORRECTED_DAYS)
         table = _patiently(lambda: self._known_outcomes(model, namespace, (days, around), asked, new))
-        table = _selected(_one_event_each(table), _Span(start, end), [])
+        table = _selected(one_event_each(table), _Span(start, end), [])
         table = in_order(table if new is None else table.filter(new), _OUTCOME_ORDER)
         return _with_constant(_with_constant(table, "model", model), "namespace", namespace)
 
@@ -199,10 +192,11 @@ class PredictionLog:
             unrolled += [outcome_table(journal, records)] if records else []
         tail = united(unrolled)
 
-        def rows(span: _Span, *wanted: ds.Expression | None) -> pa.Table:
+        def rows(span: _Span, *wanted: ds.Expression | None, corrections: bool = False) -> pa.Table:
             terms = [term for term in (asked, *wanted) if term is not None]
             where = reduce(and_, terms) if terms else None
             files = list(files_of_days(self.log, home, span.first_day, span.last_day))
+            files = [file for file in files if corrects(str(file))] if corrections else files
             held = _selected(tail, span, [])
             held = held if where is None else held.filter(where)
             return united([held, _read(files, OUTCOME_SCHEMA, None, where)]) if files else held
@@ -211,12 +205,12 @@ class PredictionLog:
         known = rows(days, new)
         if new is None and days.start is None and days.end is None:
             return known
-        corrections = rows(around, pc.field("revision") > 0, new)  # files that have none are not read
+        corrections = rows(around, pc.field("revision") > 0, new, corrections=True)
         if new is None:  # else the event may be an older one
-            corrections = corrections.filter(pc.is_in(corrections.column("id"), _ids(known)))
+            corrections = corrections.filter(pc.is_in(corrections.column("id"), ids_of(known)))
         known = united([known, corrections])
-        corrected = _ids(known.filter(pc.field("revision") > 0))
-        whole = pc.is_in(corrected, _ids(known.filter(pc.field("revision") == 0)))
+        corrected = ids_of(known.filter(pc.field("revision") > 0))
+        whole = pc.is_in(corrected, ids_of(known.filter(pc.field("revision") == 0)))
         elsewhere = corrected.filter(pc.invert(whole))
         return united([known, rows(around, pc.field("id").isin(elsewhere))]) if len(elsewhere) else known
 
@@ -322,53 +316,6 @@ def _selected(table: pa.Table, span: _Span, keep: Sequence[tuple[str, Collection
                 chosen = pc.and_(chosen, other)
             return table.filter(chosen)
     return table
-
-
-def first_answers(predictions: pa.Table) -> pa.Table:
-    """Of a request that was repeated under its id the answer that counts: the first in the order of the table.
-
-    An attempt that failed counts only where none was answered. Needs the columns `ANSWER_COLUMNS`.
-    """
-    return _first_of_each(predictions, _PREDICTION_KEY)
-
-
-def _first_of_each(table: pa.Table, key: Sequence[str]) -> pa.Table:
-    """The first row of each key, answered predictions before others; without a request id one is known by its own."""
-    columns = {name: table.column(name) for name in key}
-    place = np.arange(table.num_rows)
-    if "request_id" in columns:
-        own, request = columns.pop("id"), columns.pop("request_id")
-        columns["request"] = pc.if_else(pc.equal(request, ""), own, request)
-        place = np.where(told(table), place, place + table.num_rows)
-    keys = pa.table({**columns, "place": pa.array(place)})
-    first = keys.group_by(list(columns), use_threads=False).aggregate([("place", "min")]).column("place_min")
-    if len(first) == table.num_rows:
-        return table
-    return table.take(pa.array(np.sort(first.to_numpy() % table.num_rows)))
-
-
-def _one_event_each(outcomes: pa.Table) -> pa.Table:
-    """Of each revision the row that arrived first, with the time of the first row of its id."""
-    arrived = in_order(outcomes, _ARRIVAL_ORDER)
-    once = _first_of_each(arrived, _OUTCOME_KEY)
-    if not pc.any(pc.greater(once.column("revision"), 0)).as_py():
-        return once
-    events = _first_of_each(arrived, ("id",))
-    times = events.column("event_time").take(pc.index_in(once.column("id"), _ids(events)))
-    return once.set_column(once.column_names.index("event_time"), "event_time", times)
-
-
-def _ids(outcomes: pa.Table) -> pa.Array:
-    """Ids in the order of their first rows."""
-    return pc.unique(outcomes.column("id"))
-
-
-def told(predictions: pa.Table) -> npt.NDArray[np.bool_]:
-    """Which predictions their client was told; needs the columns `status` and `decision`."""
-    whole = pc.and_(
-        pc.equal(predictions.column("status"), "ok"), pc.not_equal(predictions.column("decision"), UNANSWERED)
-    )
-    return np.asarray(whole.to_numpy(), dtype=np.bool_)
 
 
 def _arranged(table: pa.Table, columns: Sequence[str] | None, subject: str) -> pa.Table:
