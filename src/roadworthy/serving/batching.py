@@ -268,6 +268,13 @@ class Lane:
         self._telemetry.batch(work.served.name)
         self._keep(waited, answers, work)
         asked = [question for number, question in enumerate(work.questions) if number not in settled]
+        try:
+            self._show(asked)
+        except Exception:
+            logger.exception("a shadow could not be asked in a way nobody foresaw")
+
+    def _show(self, asked: Sequence[Question]) -> None:
+        """Let the shadow see what was answered."""
         shadow = self._predictor.shadow(asked) if asked else None
         if shadow is not None:
             rows = sum(len(question.request.rows) for question in asked)

@@ -189,3 +189,15 @@ def test_what_breaks_in_scoring_on_the_event_loop_leaves_nobody_waiting(
         assert await queue.all(seconds=0.3) == ["internal"]
 
     run(tmp_path, scenario, half)
+
+
+def test_what_breaks_about_a_shadow_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody is answered already; whoever came last does not hear of it, and the next batch has its turn."""
+
+    async def scenario(queue: Queue) -> None:
+        monkeypatch.setattr("roadworthy.serving.predicting.Predictor.shadow", broken)
+        for wind in (1.0, 2.0, 3.0):
+            queue.ask(wind, wind)
+        assert await queue.all(seconds=1.0) == [[0.01] * 2, [0.02] * 2, [0.03] * 2]
+
+    run(tmp_path, scenario, half, limits=Limits(max_batch=3))
