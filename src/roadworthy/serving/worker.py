@@ -204,10 +204,8 @@ class Worker:
         if self._plan is not None and (self.table is None or self.table.plan is not self._plan):
             self._adopt(self._plan)
         if self._loading is not None and self._loading.done():
-            loaded, self._loading = (
-                self._loading,
-                None,
-            )  # first: reporting may fail, which must not end loading
+            # Before it is reported: that may fail, which must not be the end of loading.
+            loaded, self._loading = self._loading, None
             if loaded.result():
                 self.report()
         if self._plan is not None and self._loading is None:
