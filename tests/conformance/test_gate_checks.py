@@ -52,7 +52,7 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
     holdout, staging = evidence.holdout, evidence.staging
     assert holdout is not None
     assert staging is not None
-    columns = ("labels", "days", "candidate", "champion", "baseline", "units")
+    columns = ("labels", "days", "candidate", "champion", "baseline")
     few = {name: getattr(holdout, name)[:rows] for name in columns}
     return replace(
         evidence,
