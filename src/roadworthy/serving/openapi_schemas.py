@@ -77,7 +77,7 @@ _OUTCOME = closed(
         "name": {**_NAME, "description": "the outcome that the model declares"},
         "value": {
             "anyOf": [{"type": "number"}, {"type": "boolean"}, _NULL],
-            "description": "null withdraws what an earlier revision of the same id said",
+            "description": "0 or 1 if served here; null withdraws what an earlier revision of the same id said",
         },
         "event_time": KINDS["timestamp"],
         "prediction_id": {"anyOf": [_NAME, _NULL], "description": "either this or unit"},

@@ -23,7 +23,7 @@ from roadworthy.serving.exchange import Rejected
 from roadworthy.serving.faults import explain, first, invalid, kind_of, malformed_json, shown
 from roadworthy.serving.table import Served
 
-#: Model → the names its outcomes may have; no names = its versions declare none, and any is taken.
+#: Model → the names its outcomes may have, which are 0 or 1; no names = its versions declare none, and any is taken.
 Declared = Mapping[str, Collection[str]]
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
@@ -35,7 +35,8 @@ _Revision = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One outcome as a client sends it; fields as in `predictionlog.record.Outcome`.
 
-    value        a number, or true and false for 1 and 0; null withdraws what an earlier revision of the same id said
+    value        0 or 1, or false and true; null withdraws what an earlier revision of the same id said. Of a model
+                 that is served elsewhere, any number
     event_time   RFC 3339 with an offset, or microseconds since 1970
     """
 
@@ -154,6 +155,8 @@ def _contradictions(number: int, sent: Sent, models: Declared) -> list[Fault]:
         names = " or ".join(map(_quoted, sorted(models[sent.model])))
         expected = f"{names}, the declared outcome of {sent.model}"
         faults.append(Fault(f"{path}.name", expected, _quoted(sent.name)))
+    elif models[sent.model] and sent.value not in (0, 1, None):
+        faults.append(Fault(f"{path}.value", "0, 1 or null (withdrawn)", kind_of(sent.value)))
     return faults
 
 

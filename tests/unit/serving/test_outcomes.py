@@ -99,6 +99,19 @@ def test_an_outcome_that_the_model_does_not_foresee_is_refused_naming_the_declar
     assert read({**SENT, "model": "fare", "name": "sold"})[0].name == "sold"
 
 
+def test_a_value_that_a_yes_or_no_outcome_cannot_have_is_refused_where_the_model_is_served() -> None:
+    """Taken, it would turn every rate of the day into nonsense; of a model served elsewhere nothing is known."""
+    with pytest.raises(Rejected) as caught:
+        read(SENT, *({**SENT, "value": value} for value in (7, 0.5, -1)), {**SENT, "value": 0})
+    assert [(fault.path, fault.expected, fault.got) for fault in caught.value.faults] == [
+        ("$.outcomes[1].value", "0, 1 or null (withdrawn)", "7.0"),
+        ("$.outcomes[2].value", "0, 1 or null (withdrawn)", "0.5"),
+        ("$.outcomes[3].value", "0, 1 or null (withdrawn)", "-1.0"),
+    ]
+    assert caught.value.status == 422
+    assert read({**SENT, "model": "fare", "name": "sold", "value": 7})[0].value == 7.0
+
+
 def test_null_withdraws_an_outcome_by_a_later_revision() -> None:
     """JSON has no NaN; without a later revision the withdrawal would lose against what it withdraws."""
     (withdrawn,) = read({**SENT, "value": None, "revision": 1})
