@@ -236,6 +236,9 @@ def _objection(stores: Stores, row: VersionRow, route: Route) -> str:
         return "the gate was never asked about it"
     if found.ruling != "pass":
         return f"the gate ruled {found.ruling}"
+    told = stores.ledger.entries(row.model, version=row.version)
+    if [entry.action for entry in told if entry.action in ("gate", "redeclare")][-1:] == ["redeclare"]:
+        return "its limits or slices changed after the gate ruled pass"
     compared = found.report.get("champion_version")
     if route.champion not in (None, row.version, compared):
         with_what = "no champion" if compared is None else f"version {compared}"

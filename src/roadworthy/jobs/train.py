@@ -46,7 +46,8 @@ SEED = 20_130_101
 class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
     """What training gave.
 
-    known       whether exactly this version was registered before: same rows, same definition, same digest
+    known       whether exactly this version was registered before: same rows, same artifact, same digest
+    redeclared  what of a version registered before is declared otherwise now, and counts so from now on
     metrics     on the held-out rows, which are later than every training row
     baseline    the same metrics of the trivial predictor that always answers the base rate
     """
@@ -60,6 +61,7 @@ class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
     holdout_rows: int
     metrics: Mapping[str, Measured]
     baseline: Mapping[str, Measured]
+    redeclared: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
         """What a person wants to read."""
@@ -67,6 +69,8 @@ class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
             f"{self.reference} {'is the version registered before' if self.known else 'is registered'}: "
             f"trained on {self.rows:,} rows, held out {self.holdout_rows:,} later rows (digest {self.digest[:12]})"
         ]
+        if self.redeclared:
+            lines.append(f"Changed since, and counts from now on: {', '.join(self.redeclared)}")
         for name, found in self.metrics.items():
             trivial = self.baseline.get(name)
             beside = f"   baseline {trivial.value:.4f}" if trivial else ""
@@ -167,6 +171,7 @@ def _register(
     now = stores.clock.now()
     known = any(row.digest == digest for row in stores.versions.all(model.name))
     _keep_evidence(stores, digest, later, keys.write)
+    declared = {"limits": dict(model.limits), "slices": list(model.slices)}
     run = RunRecord(
         parameters=_plain(model.estimator.get_params()),
         metrics=metrics,
@@ -184,8 +189,7 @@ def _register(
             "definition": str(definition.path),
             "baseline_rate": trained.base_rate,
             "baseline": msgspec.to_builtins(baseline),
-            "slices": list(model.slices),
-            "limits": dict(model.limits),
+            **declared,
             "holdout_rows": later.n,
         },
     )
@@ -198,9 +202,13 @@ def _register(
         event_time=end,
         above=_served_elsewhere(stores, model.name),
     )
+    redeclared = stores.versions.redeclare(
+        model.name, version, declared, actor="train", at=now, event_time=end
+    )
     return TrainedVersion(
         reference=f"{model.name}@{version}", model=model.name, version=version, digest=digest, known=known,
         rows=trained.labelled, holdout_rows=later.n, metrics=metrics, baseline=baseline,
+        redeclared=redeclared,
     )  # fmt: skip
 
 

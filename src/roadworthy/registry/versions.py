@@ -107,7 +107,7 @@ class Versions:
     ) -> int:
         """Give an artifact a version number and return it; numbers count up from `above` + 1 for each model.
 
-        The same digest again is the same version: its number is returned and its first record stays.
+        The same digest again is the same version: its number is returned and its first record stays (see `redeclare`).
 
         raises DefinitionError for a model name or digest that is none, Conflict when numbers cannot be drawn
         """
@@ -190,6 +190,43 @@ class Versions:
                 details={"was": row.barred_reason},
             )  # fmt: skip
             return row.barred_reason
+
+    def redeclare(
+        self,
+        model: str,
+        version: int,
+        declared: Mapping[str, Any],
+        *,
+        actor: str,
+        at: datetime,
+        event_time: datetime | None = None,
+    ) -> tuple[str, ...]:
+        """Have parts of `RunRecord.details` that are no part of the artifact count as they are declared now.
+
+        returns the names of what differs from before; the ledger has old and new, and no entry where nothing does
+        """
+        with writing(self._engine) as connection:
+            run = find(connection, self._namespace, model, version).run
+            changed = {
+                name: {"was": run.details.get(name), "now": now}
+                for name, now in declared.items()
+                if run.details.get(name) != now
+            }
+            if changed:
+                now_so = msgspec.structs.replace(run, details={**run.details, **declared})
+                _set(connection, self._namespace, model, version, run=as_text(now_so))
+                reason = f"declared otherwise: {', '.join(changed)}"
+                decision = decide("redeclare", actor=actor, reason=reason, at=at, event_time=event_time)
+                record(
+                    connection,
+                    self._namespace,
+                    "redeclare",
+                    decision,
+                    model=model,
+                    version=version,
+                    details=changed,
+                )
+            return tuple(changed)
 
     def _draw(
         self,

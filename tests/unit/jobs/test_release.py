@@ -40,6 +40,15 @@ def test_without_a_gate_nothing_is_released(two: Stores, how: Any) -> None:
     _changes_nothing(two, lambda: release(two, f"{MODEL}@2", how=how, share=0.1), Refused, said)
 
 
+def test_a_pass_by_limits_that_were_changed_since_is_no_pass(town: Town, town_stores: Stores) -> None:
+    """Whoever raises a limit wants the version judged by it."""
+    text = town.definition.read_text()
+    town.definition.write_text(text.replace('"auc": ">= 0.60"', '"auc": ">= 0.99"'))
+    town.train(town_stores)
+    said = r"its limits or slices changed after the gate ruled pass\. Run: roadworthy gate parcel-late@1"
+    _changes_nothing(town_stores, lambda: release(town_stores, f"{MODEL}@1", how="promote"), Refused, said)
+
+
 @pytest.mark.parametrize("ruling", ["fail", "insufficient", "error"])
 def test_only_a_pass_lets_a_version_advance(two: Stores, ruling: Any) -> None:
     """Too little evidence and no measurement are no pass; the message names the ruling and the way past it."""

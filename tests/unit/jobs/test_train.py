@@ -43,6 +43,36 @@ def test_training_twice_is_the_same_version(town: Town, town_stores: Stores) -> 
     assert len(town_stores.versions.all()) == 1
 
 
+def _with_limits(town: Town, auc: str, slices: str = '["street"]') -> None:
+    text = town.definition.read_text().replace('slices=["street"]', f"slices={slices}")
+    town.definition.write_text(text.replace('"auc": ">= 0.60"', f'"auc": "{auc}"'))
+
+
+def test_limits_and_slices_that_changed_alone_count_and_stand_in_the_ledger(
+    town: Town, town_stores: Stores
+) -> None:
+    """The artifact is the same, so the version is; what is declared now is judged by, and training says so."""
+    _with_limits(town, ">= 0.99", "[]")
+    again = town.train(town_stores)
+    assert (again.version, again.known) == (1, True)
+    assert "Changed since, and counts from now on: limits, slices" in again.sentences()
+    row = town_stores.versions.get("parcel-late", 1)
+    assert row.run.details["limits"]["auc"] == ">= 0.99"
+    assert row.run.details["slices"] == []
+    (entry,) = town_stores.ledger.entries("parcel-late", action="redeclare")
+    assert (entry.version, entry.actor) == (1, "train")
+    assert entry.details["slices"] == {"was": ["street"], "now": []}
+    assert entry.details["limits"]["was"]["auc"] == ">= 0.60"
+    assert entry.details["limits"]["now"]["auc"] == ">= 0.99"
+
+
+def test_training_again_with_the_same_limits_is_no_change(town: Town, town_stores: Stores) -> None:
+    """Nothing is said and nothing is written."""
+    again = town.train(town_stores)
+    assert again.redeclared == ()
+    assert town_stores.ledger.entries("parcel-late", action="redeclare") == ()
+
+
 def test_a_label_that_became_known_after_the_cut_is_not_learned_from(town: Town, town_stores: Stores) -> None:
     """Parcels under way at the cut: turning their labels around changes nothing."""
     first = town.train(town_stores, NOON)
