@@ -212,7 +212,8 @@ def _served_by(workspace: Workspace, port: int) -> set[str]:
     client = triton.InferenceServerClient(
         f"127.0.0.1:{port}", channel_args=[("grpc.use_local_subchannel_pool", 1)]
     )
-    client.infer("delay", inputs())
+    with suppress(triton.InferenceServerException):  # ready by HTTP, about to listen here
+        client.infer("delay", inputs())
     client.close()
     names = {row["journal"].rsplit("-", 2)[0] for row in workspace.logged()}
     return names if len(names) > 1 else set()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadworthy.predictionlog import read as reading
+from roadworthy.predictionlog import repeats
 from roadworthy.predictionlog.compact import compact
 from roadworthy.predictionlog.gaps import gaps
 from roadworthy.predictionlog.journal import SEALED, Journal, journals_in
@@ -97,7 +97,7 @@ class Life:
     def check(self) -> None:
         """The log holds what was appended, once; and not because readers drop repeated requests."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reading, "_first_of_each", lambda table, key: table)
+            patch.setattr(repeats, "_first_of_each", lambda table, key: table)
             table = PredictionLog(self.log, [self.journals]).predictions("delay", columns=["id", "in_x"])
             facts = PredictionLog(self.log, [self.journals]).outcomes("delay")
         assert table.column("id").to_pylist() == self.appended
