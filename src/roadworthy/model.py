@@ -108,7 +108,7 @@ class Model:
             raise DefinitionError(
                 f"model name {self.name!r} is not a name: use lower-case letters, digits, '-' and '_', a letter first"
             )
-        TimeExpression.parse(self.asked_at)
+        asked = TimeExpression.parse(self.asked_at)
         unknown = sorted(set(self.limits) - set(LIMIT_NAMES))
         if unknown:
             raise DefinitionError(
@@ -126,9 +126,17 @@ class Model:
             raise DefinitionError(
                 f"model {self.name}: slices {', '.join(strange)} are neither inputs nor context: add them to context"
             )
-        if self.outcome.name in {*self.input_columns(), *self.context}:
+        carried = {*self.input_columns(), *self.context}
+        if self.outcome.name in carried:
             raise DefinitionError(
                 f"model {self.name}: the outcome {self.outcome.name!r} cannot be an input or context"
+            )
+        known = self.outcome.known_at
+        # A column plus a time may have been planned, as `scheduled + 2h`; one that is the time itself was not.
+        if known.column in carried and known.column != asked.column and known.offset <= timedelta(0):
+            raise DefinitionError(
+                f"model {self.name}: {known.column!r} says when the outcome {self.outcome.name!r} became known, which "
+                "no question can carry: it cannot be an input or context"
             )
         self.serving()
 

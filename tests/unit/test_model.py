@@ -11,7 +11,7 @@ from lightgbm import LGBMClassifier
 
 from roadworthy.automation import Rule, ServingRules, band, rule
 from roadworthy.errors import DefinitionError
-from roadworthy.features.declare import Features, number
+from roadworthy.features.declare import Features, hour, number
 from roadworthy.jobs.train import recipe_of
 from roadworthy.model import Model, outcome
 
@@ -65,3 +65,20 @@ def test_a_slip_is_named_with_its_model(changed: dict[str, Any], says: str) -> N
     """When the file is read, before any training."""
     with pytest.raises(DefinitionError, match=says):
         replace(MODEL, **changed)
+
+
+LANDED = Features(wind=number("wind"), landed=hour("arrived", timezone="UTC"))
+
+
+@pytest.mark.parametrize("changed", [{"features": LANDED}, {"context": ["arrived"]}])
+def test_when_the_outcome_became_known_cannot_be_asked_with(changed: dict[str, Any]) -> None:
+    """It is not known at the question, so it tells the model what will happen."""
+    with pytest.raises(DefinitionError, match=r"'arrived' says when the outcome 'late' became known"):
+        replace(MODEL, **changed)
+
+
+@pytest.mark.parametrize("known_at", ["leaves", "leaves + 1d", "planned + 2h"])
+def test_a_time_known_at_the_question_may_say_when_the_outcome_will_be(known_at: str) -> None:
+    """The time of the question itself, or a time after one that was planned."""
+    features = Features(leaves=hour("leaves", timezone="UTC"), planned=hour("planned", timezone="UTC"))
+    assert replace(MODEL, features=features, outcome=outcome("late", known_at=known_at)).context == ["street"]
