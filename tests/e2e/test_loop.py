@@ -199,7 +199,7 @@ def test_a_version_that_learned_nothing_is_refused_forced_and_rolled_back(life: 
     """The gate blocks it, the refusal says what to do, the override is in the ledger, the controller takes it back."""
     assert [one.report.decision.ruling for one in life.gated] == ["insufficient", "pass", "pass", "fail"]
     assert "the gate ruled fail" in life.refusal
-    assert f"roadworthy gate {MODEL}@3" in life.refusal
+    assert f"gate-{MODEL}-3.html" in life.refusal
     assert "--force" in life.refusal
     [override] = [entry for entry in life.ledger if entry.action == "override"]
     assert (override.actor, override.reason, override.version) == ("owner", "the gate must be wrong", 3)

@@ -80,7 +80,8 @@ def what_next(report: GateReport) -> tuple[str, ...]:
         )
         return (*remedies(report), *again) or ("Nothing: it is the champion already",)
     if report.decision.ruling == "pass":
-        return (f"{release} --shadow, --canary 5% or --promote",)
+        beside = "--shadow, --canary 5% or " if report.champion_version is not None else ""
+        return (f"{release} {beside}--promote",)
     if report.decision.override is not None:
         return (f"{release}; the override and its reason stand in the ledger",)
     blocking = report.decision.blocking

@@ -85,7 +85,7 @@ def gate(
 def write_page(stores: Stores, report: GateReport) -> Path:
     """Write the report as HTML; a newer report on the same version replaces it."""
     stores.settings.reports.mkdir(parents=True, exist_ok=True)
-    path = stores.settings.reports / f"gate-{report.model}-{report.version}.html"
+    path = stores.gate_page(report.model, report.version)
     write_whole(path, page.render(report).encode())
     return path
 

@@ -82,10 +82,10 @@ def release(
     started = time.monotonic()
     row = stores.versions.resolve(reference)
     number, route = stores.plans.route(row.model)
-    objection = _objection(stores, row, route)
+    objection, instead = _objection(stores, row, route)
     if objection and not force:
         raise Refused(
-            f"{row.reference} may not be released: {objection}. Run: roadworthy gate {row.reference}. "
+            f"{row.reference} may not be released: {objection}. {instead}. "
             'To release it nevertheless, give --force "a reason"; it stands in the ledger'
         )
     attempt = f"{row.reference}-{number + 1}"
@@ -221,8 +221,8 @@ def _when_ready(flip: Callable[[], int]) -> int:
         time.sleep(0.05)
 
 
-def _objection(stores: Stores, row: VersionRow, route: Route) -> str:
-    """Why the gate does not let a version advance on this route; "" when it does.
+def _objection(stores: Stores, row: VersionRow, route: Route) -> tuple[str, str]:
+    """Why the gate does not let a version advance on this route, and what to do; both "" when it does.
 
     raises   Refused for a barred version, which nobody can force
     """
@@ -231,16 +231,25 @@ def _objection(stores: Stores, row: VersionRow, route: Route) -> str:
             f"{row.reference} is barred: {row.barred_reason}. A forced release does not help: release another version, "
             f'or lift the bar: roadworthy unbar {row.reference} --reason "the reason"'
         )
+    ask = f"Run: roadworthy gate {row.reference}"
     found = stores.gates.latest_gate(row.model, row.version)
     if found is None:
-        return "the gate was never asked about it"
-    if found.ruling != "pass":
-        return f"the gate ruled {found.ruling}"
+        return "the gate was never asked about it", ask
     told = stores.ledger.entries(row.model, version=row.version)
     if [entry.action for entry in told if entry.action in ("gate", "redeclare")][-1:] == ["redeclare"]:
-        return "its limits or slices changed after the gate ruled pass"
+        return f"its limits or slices changed after the gate ruled {found.ruling}", ask
     compared = found.report.get("champion_version")
+    if found.ruling != "pass":
+        blocking = {each["check"]: None for each in found.report.get("decision", {}).get("blocking", ())}
+        why = f"the gate ruled {found.ruling}" + (f" ({', '.join(blocking)})" if blocking else "")
+        if list(blocking) == ["champion"] and found.ruling == "insufficient" and route.champion is None:
+            return (
+                why,
+                f'To approve the first release: roadworthy gate {row.reference} --first-release "the reason"',
+            )
+        page = stores.gate_page(row.model, row.version)
+        return why, f"Its report says more: {page}" if page.exists() else ask
     if route.champion not in (None, row.version, compared):
         with_what = "no champion" if compared is None else f"version {compared}"
-        return f"the gate compared it with {with_what}, but version {route.champion} answers since"
-    return ""
+        return f"the gate compared it with {with_what}, but version {route.champion} answers since", ask
+    return "", ""

@@ -75,6 +75,10 @@ class Stores:
         """Directories of all nodes of this machine that hold journals."""
         return [NodeDirectory(node).journals for node in sorted(self.settings.nodes.glob("*/"))]
 
+    def gate_page(self, model: str, version: int) -> Path:
+        """Where the gate's newest report on a version lies as HTML, if it was written on this machine."""
+        return self.settings.reports / f"gate-{model}-{version}.html"
+
     def log(self) -> PredictionLog:
         """The prediction log as it is now, the unrolled tail included."""
         return PredictionLog(self.settings.log, self.journals())

@@ -12,6 +12,7 @@ from gate_evidence import AUGUST, EMPTY, JULY, healthy
 from roadworthy.gate import wording
 from roadworthy.gate.catalogue import CHECKS
 from roadworthy.gate.decision import Override
+from roadworthy.gate.evidence import Approval
 from roadworthy.gate.report import GateReport, judge
 from roadworthy.stats import metrics
 
@@ -118,3 +119,13 @@ def test_a_report_on_the_champion_itself_calls_it_so_and_offers_no_release() -> 
     assert wording.what_next(report) == ("Nothing: it is the champion already",)
     constant = replace(itself, holdout=replace(itself.holdout, candidate=np.full(holdout.n, 0.25)))
     assert "roadworthy rollback flight-delay" in wording.what_next(judge(constant, AUGUST))[-1]
+
+
+def test_a_first_release_is_offered_whole() -> None:
+    """Shadow and canary need a champion beside them."""
+    alone = replace(healthy().holdout, champion=None)
+    approved = Approval(actor="anna", reason="the first one")
+    first = replace(healthy(), champion_version=None, holdout=alone, first_release=approved)
+    report = judge(first, AUGUST)
+    assert report.decision.ruling == "pass"
+    assert wording.what_next(report) == ("roadworthy release flight-delay@2 --promote",)

@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from roadworthy.errors import Conflict, DefinitionError, NotReady, Refused
+from roadworthy.gate.decision import decide
 from roadworthy.jobs import release as releasing
 from roadworthy.jobs.release import parse_share, release, rollback
 from roadworthy.jobs.stores import Stores
 from roadworthy.traffic import Route
+from roadworthy.verdict import Ruling, Verdict
 from smalltown import DAY, MODEL, OPENED, Town, passed, serve
 
 
@@ -22,6 +25,14 @@ def two(town: Town, town_stores: Stores) -> Stores:
     serve(town_stores, Route(champion=1))
     town.train(town_stores, OPENED + DAY)
     return town_stores
+
+
+def ruled(stores: Stores, version: int, *blocking: Verdict, champion: int | None = None) -> None:
+    """Have these verdicts of the gate on record."""
+    decision = decide(blocking, {each.check for each in blocking})
+    report = {"champion_version": champion, "decision": msgspec.to_builtins(decision)}
+    at = stores.clock.now()
+    stores.gates.record_gate(MODEL, version, decision.ruling, report, actor="gate", at=at, event_time=OPENED)
 
 
 def _changes_nothing(stores: Stores, step: Callable[[], Any], error: type[Exception], match: str) -> None:
@@ -54,6 +65,35 @@ def test_only_a_pass_lets_a_version_advance(two: Stores, ruling: Any) -> None:
     """Too little evidence and no measurement are no pass; the message names the ruling and the way past it."""
     passed(two, 2, champion=1, ruling=ruling)
     said = rf"the gate ruled {ruling}.*--force"
+    _changes_nothing(two, lambda: release(two, f"{MODEL}@2", how="promote"), Refused, said)
+
+
+def test_a_version_that_lacks_only_a_champion_is_led_to_the_first_release(
+    town: Town, town_stores: Stores
+) -> None:
+    """Asking the gate once more, without a reason, would say the same."""
+    lacks = Verdict(
+        check="champion", subject=f"{MODEL}@1", ruling="insufficient", reason="nothing to compare with"
+    )
+    ruled(town_stores, 1, lacks)
+    said = (
+        r"ruled insufficient \(champion\)\. To approve the first release: "
+        rf'roadworthy gate {MODEL}@1 --first-release "the reason"\. To release it nev'
+    )
+    _changes_nothing(town_stores, lambda: release(town_stores, f"{MODEL}@1", how="promote"), Refused, said)
+
+
+@pytest.mark.parametrize("ruling", ["fail", "error", "insufficient"])
+def test_a_version_that_the_gate_blocked_is_led_to_its_report(two: Stores, ruling: Ruling) -> None:
+    """With the names of what blocks it; to ask the same gate again would lead nowhere."""
+    two.gate_page(MODEL, 2).parent.mkdir(parents=True)
+    two.gate_page(MODEL, 2).write_text("the report")
+    wrong = [
+        Verdict(check=name, subject=f"{MODEL}@2", ruling=ruling, reason="so")
+        for name in ("auc", "limits", "auc")
+    ]
+    ruled(two, 2, *wrong, champion=1)
+    said = rf"the gate ruled {ruling} \(auc, limits\)\. Its report says more: \S+gate-parcel-late-2\.html\. To release"
     _changes_nothing(two, lambda: release(two, f"{MODEL}@2", how="promote"), Refused, said)
 
 
