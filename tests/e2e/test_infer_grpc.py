@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,8 @@ def test_a_stopped_worker_lets_calls_in_flight_end_and_takes_its_grpc_with_it(
     assert server.stop() == 0
     asking.join()
     client.close()
-    assert refused == ["StatusCode.UNAVAILABLE"]
+    # gRPC cancels a call that arrives while it stops, and refuses one that comes later.
+    assert refused in (["StatusCode.UNAVAILABLE"], ["StatusCode.CANCELLED"])
     assert set(answered) <= {record.request_id for record in logged(server.node.journals)}
     said = server.log.read_text()
     assert "Traceback" not in said
