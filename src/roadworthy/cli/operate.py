@@ -209,7 +209,10 @@ def history(
         return
     entries = ledger(stores, name)
     columns = ("when (UTC)", "action", "version", "by", "reason")
-    rows = [(when(item), item.action, item.version, item.actor, item.reason) for item in entries]
+    rows = [
+        (when(item), item.action, item.version if item.model else "of all models", item.actor, item.reason)
+        for item in entries
+    ]
     virtual = any(item.event_time != item.at for item in entries)
     note = ["'for' is event time, where it differs from the time of the decision, as in a replay."]
     show(entries, [table(columns, rows), *(note if virtual else [])], as_json=as_json)

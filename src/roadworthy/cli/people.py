@@ -22,9 +22,11 @@ def cases(
 
     from roadworthy.clock import SystemClock, format_duration
     from roadworthy.jobs.cases import waiting_cases
+    from roadworthy.jobs.history import known_model
 
     options: Options = context.obj
-    found = waiting_cases(options.settings(), SystemClock(), model)
+    name = None if model is None else known_model(options.stores(), model)
+    found = waiting_cases(options.settings(), SystemClock(), name)
     if as_json or not found:
         show(found[:limit], "nobody waits for a person", as_json=as_json)
         return

@@ -17,21 +17,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roadworthy.clock import DAY_MICROS, instant, micros
-from roadworthy.errors import TooFewSamples
+from roadworthy.errors import NotReady, TooFewSamples
 from roadworthy.features.arrow import batch_from_arrow, kind_of
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.columns import Kind
 from roadworthy.features.schema import Field, InputSchema
 from roadworthy.jobs.answers import answered
 from roadworthy.jobs.days import ANSWERING, DAY
-from roadworthy.jobs.history import chosen_model
+from roadworthy.jobs.history import chosen_model, is_logged
 from roadworthy.jobs.monitor import monitor
 from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.stores import Stores
 from roadworthy.monitoring.null import LEAST_REFERENCE_DAYS
 from roadworthy.monitoring.window import day_statistics, judge_day, judge_matured
 from roadworthy.predictionlog.outcomes import OutcomeRule, labelled
-from roadworthy.predictionlog.partitions import model_directory
 from roadworthy.predictionlog.publishing import publish, publish_json
 from roadworthy.profiles.reference import Reference, build_reference
 from roadworthy.profiles.summary import DayStatistics
@@ -103,12 +102,30 @@ def declared(stores: Stores, model: str) -> Elsewhere:
 def monitor_any(stores: Stores, model: str | None, *, as_of: datetime | None = None) -> Monitored:
     """Judge the days that are due, of a registered model or of one that is only logged.
 
-    raises  UnknownName for a model that is neither; TooFewSamples for one with too few logged days to compare with
+    raises  UnknownName for a model that is neither; TooFewSamples for one with too few logged days to compare with;
+            NotReady for a time that has not come, unless events of it are known, as in a replay
     """
     registered = {row.model for row in stores.versions.all()}
-    if model is not None and model not in registered and _is_logged(stores, model):
-        return monitor_elsewhere(stores, model, as_of=as_of)
-    return monitor(stores, chosen_model(stores, model), as_of=as_of)
+    elsewhere = model is not None and model not in registered and is_logged(stores, model)
+    name = model if model is not None and elsewhere else chosen_model(stores, model)
+    _require_past(stores, name, as_of)
+    return (monitor_elsewhere if elsewhere else monitor)(stores, name, as_of=as_of)
+
+
+def _require_past(stores: Stores, model: str, as_of: datetime | None) -> None:
+    """Days that did not happen would be judged as silent ones, and never again."""
+    now = stores.clock.now()
+    if as_of is None or as_of <= now:
+        return
+    days = stores.log().days(model, namespace=stores.settings.namespace)
+    days += [micros(flip.event_time) // DAY_MICROS for flip in stores.plans.history(model)]
+    if not days or micros(as_of) > (max(days) + 1) * DAY_MICROS:
+        newest = f"the newest event known of {model} is of {instant(max(days) * DAY_MICROS):%Y-%m-%d}"
+        raise NotReady(
+            f"{as_of:%Y-%m-%d %H:%M} UTC has not come: it is {now:%Y-%m-%d %H:%M}, and "
+            f"{newest if days else f'no event of {model} is known'}; a day is judged once, when it is over: "
+            "give an earlier time, or none"
+        )
 
 
 def monitor_elsewhere(stores: Stores, model: str, *, as_of: datetime | None = None) -> Monitored:
@@ -317,11 +334,6 @@ def _passed(rows: pa.Table) -> np.ndarray | None:
 def _floats(rows: pa.Table, name: str) -> Floats:
     found: Floats = rows.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
     return found
-
-
-def _is_logged(stores: Stores, model: str) -> bool:
-    home = model_directory(stores.settings.log, "predictions", stores.settings.namespace, model)
-    return home.exists() or _declaration(stores, model).exists()
 
 
 def _declaration(stores: Stores, model: str) -> Path:

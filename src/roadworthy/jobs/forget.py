@@ -1,7 +1,7 @@
 """Forgets one unit, everywhere: log, journals, cases, ingested tables, refused batches and frozen evidence.
 
 Not here: how the log does it (predictionlog.forget). A version that learned from the rows is not changed: it is named,
-so that a person retires it. What stays is a keyed hash, so that the same question can be answered again.
+so that a person replaces it. What stays is a keyed hash, so that the same question can be answered again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from roadworthy.clock import instant, micros
 from roadworthy.data.manifest import read_manifest
 from roadworthy.data.tables import forget_rows, table_names, table_schema, without_units
 from roadworthy.errors import DefinitionError
+from roadworthy.jobs.history import known_model
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import holdout_path, manifest_path
 from roadworthy.node import NodeDirectory
@@ -63,14 +64,19 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
         """What a person wants to read."""
         total = sum(self.rows.values())
         lines = [f"{self.unit} is forgotten: {total:,} rows are gone"]
+        if not (total or self.learned or self.vocabulary or self.open):
+            lines = [
+                f"no row of this unit was found; check its spelling. That it was asked for is kept as {self.unit}"
+            ]
         lines += [f"  {place:<28}{rows:>8,}" for place, rows in sorted(self.rows.items()) if rows]
         if self.learned:
             lines.append(
-                f"still learned from it: {', '.join(self.learned)}; retrain, release the new version and retire these"
+                f"still learned from it: {', '.join(self.learned)}; retrain, and release the new version with "
+                "--promote: an older one answers only if it is rolled back to"
             )
         if self.vocabulary:
             lines.append(
-                f"its text is a word of the vocabulary of {', '.join(self.vocabulary)}: retire them too"
+                f"its text is a word of the vocabulary of {', '.join(self.vocabulary)}: replace them likewise"
             )
         if self.open:
             lines.append(
@@ -96,10 +102,12 @@ def forget(
 
     model    only what belongs to this model; None = all of the namespace
     raises   Refused without a key to hash with; NotReady while files of the log or a table are being replaced;
-             UnknownName for a model without versions
+             UnknownName for a model that has neither versions nor predictions
     """
     if not unit:
         raise DefinitionError("the empty text is no unit: it stands for rows without one")
+    if model is not None:
+        known_model(stores, model)
     key = read_key(key_path(stores.settings.root))
     name, namespace = hashed_text(unit, key), stores.settings.namespace
     versions = stores.versions.all(model)

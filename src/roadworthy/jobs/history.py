@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import quote
 
 import msgspec
 
 from roadworthy.errors import UnknownName
 from roadworthy.jobs.stores import Stores
+from roadworthy.predictionlog.partitions import model_directory, values_of
 from roadworthy.registry.ledger import Entry
 from roadworthy.registry.versions import VersionRow
 from roadworthy.traffic import Route
@@ -71,8 +73,12 @@ def list_versions(stores: Stores, model: str) -> list[VersionSummary]:
 
 
 def ledger(stores: Stores, model: str) -> list[Entry]:
-    """Everything that was decided about a model, in that order; UnknownName when nobody ever decided anything."""
-    return list(stores.ledger.entries(require_model(stores, model)))
+    """Everything that was decided about a model, and about no single one, in that order.
+
+    raises   UnknownName for a model without versions
+    """
+    about = {"", require_model(stores, model)}
+    return [entry for entry in stores.ledger.entries() if entry.model in about]
 
 
 def serving_at(stores: Stores, model: str, at: datetime) -> ServingAt:
@@ -107,7 +113,13 @@ def chosen_model(stores: Stores, model: str | None) -> str:
         return known[0]
     where = f"namespace {stores.settings.namespace} of {stores.settings.root}"
     if not known:
-        raise UnknownName(f"there is no model in {where}: train one first")
+        logged = ", ".join(_logged_models(stores))
+        only = (
+            f"; {logged} is only logged here: name it to `roadworthy log` and `roadworthy monitor`"
+            if logged
+            else ""
+        )
+        raise UnknownName(f"there is no model in {where}: train one first{only}")
     raise UnknownName(f"there are {len(known)} models in {where}; name one of them: {', '.join(known)}")
 
 
@@ -116,10 +128,34 @@ def require_model(stores: Stores, model: str) -> str:
     known = sorted({row.model for row in stores.versions.all()})
     if model in known:
         return model
+    if is_logged(stores, model):
+        raise UnknownName(
+            f"{model} is only logged here (imported or served elsewhere): `roadworthy log` and `roadworthy monitor` "
+            "know it; it has no versions to show"
+        )
+    logged = sorted(set(_logged_models(stores)) - set(known))
     raise UnknownName(
         f"there is no model {model!r} in namespace {stores.settings.namespace} of {stores.settings.root}; "
         f"registered are: {', '.join(known) or 'none, train one first'}"
+        + (f"; only logged are: {', '.join(logged)}" if logged else "")
     )
+
+
+def known_model(stores: Stores, model: str) -> str:
+    """The name itself; UnknownName, with the models there are, when it is neither registered nor logged."""
+    return model if is_logged(stores, model) else require_model(stores, model)
+
+
+def is_logged(stores: Stores, model: str) -> bool:
+    """Whether it has predictions in the log, or had them when they were imported."""
+    imported = (stores.settings.elsewhere / quote(model, safe="")).exists()
+    return imported or bool(stores.log().days(model, namespace=stores.settings.namespace))
+
+
+def _logged_models(stores: Stores) -> list[str]:
+    """Models with predictions in rolled files of the log."""
+    home = model_directory(stores.settings.log, "predictions", stores.settings.namespace, "").parent
+    return values_of(home, "model")
 
 
 def when(entry: Entry) -> str:

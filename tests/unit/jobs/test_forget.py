@@ -12,7 +12,7 @@ import pytest
 
 from roadworthy.data.schema import STORED_AS, Column, TableSchema
 from roadworthy.data.tables import ingest, read
-from roadworthy.errors import DefinitionError, Refused, SchemaError
+from roadworthy.errors import DefinitionError, Refused, SchemaError, UnknownName
 from roadworthy.jobs.forget import forget
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.stores import Stores
@@ -73,6 +73,26 @@ def test_the_tombstone_says_what_when_and_who_but_not_whom(keyed: Stores) -> Non
     (stone,) = (keyed.settings.log / "forgotten").iterdir()
     assert done.unit in stone.read_text()
     assert unit not in stone.read_text()
+
+
+def test_a_mistyped_model_or_unit_is_not_said_to_be_forgotten(keyed: Stores) -> None:
+    """Somebody would tell a customer that nothing is left of them."""
+    unit = logged(keyed)
+    with pytest.raises(UnknownName, match=f"no model 'trip-dela'.*registered are: {MODEL}"):
+        forget(keyed, unit, model="trip-dela", actor="anna")
+    assert not list((keyed.settings.log / "forgotten").glob("*"))
+    done = forget(keyed, f"{unit}x", model=MODEL, actor="anna")
+    assert done.sentences()[0] == (
+        f"no row of this unit was found; check its spelling. That it was asked for is kept as {done.unit}"
+    )
+    assert "is forgotten: " in forget(keyed, unit, model=MODEL, actor="anna").sentences()[0]
+
+
+def test_the_advice_about_versions_that_learned_names_a_step_that_exists(keyed: Stores) -> None:
+    """Nothing is called retiring here; a release replaces a version."""
+    text = " ".join(forget(keyed, trained_on(keyed), actor="anna").sentences())
+    assert "release the new version with --promote" in text
+    assert "retire" not in text
 
 
 def test_versions_that_learned_from_a_unit_are_named_again_and_again(keyed: Stores) -> None:

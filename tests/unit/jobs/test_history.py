@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from roadworthy.cli.app import app
 from roadworthy.errors import UnknownName
 from roadworthy.jobs.history import chosen_model, ledger, list_versions, serving_at, when
 from roadworthy.jobs.stores import Stores
@@ -71,6 +72,22 @@ def test_an_unknown_model_is_named_together_with_those_there_are(small_stores: S
     for ask in (list_versions, ledger, lambda stores, model: serving_at(stores, model, PROMOTED)):
         with pytest.raises(UnknownName, match=r"no model 'trip-delays'.*registered are: trip-delay"):
             ask(small_stores, "trip-delays")
+
+
+def test_what_was_decided_about_no_single_model_stands_in_the_ledger_of_each(own_stores: Stores) -> None:
+    """The reason that a person gave for forgetting a unit is shown by a command; another model's is not."""
+    now = own_stores.clock.now()
+    own_stores.ledger.append("forget", actor="anna", reason="she asked", at=now)
+    own_stores.ledger.append("forget", actor="anna", reason="he asked", at=now, model="other")
+    assert [entry.reason for entry in ledger(own_stores, MODEL)][2:] == ["she asked"]
+
+
+def test_a_command_about_cases_refuses_a_model_that_does_not_exist(own_stores: Stores) -> None:
+    """That nobody waits is said of models that somebody could wait for."""
+    ask = ["--workspace", str(own_stores.settings.root), "cases"]
+    with pytest.raises(UnknownName, match=f"no model 'frau'.*{MODEL}"):
+        app([*ask, "frau"], standalone_mode=False)
+    app([*ask, MODEL], standalone_mode=False)
 
 
 def test_an_entry_tells_event_time_only_where_it_is_another(own_stores: Stores) -> None:

@@ -21,6 +21,7 @@ import pytest
 from roadworthy.clock import instant
 from roadworthy.errors import DefinitionError, NotReady, Refused, SchemaError, TooFewSamples, UnknownName
 from roadworthy.jobs.elsewhere import declared, monitor_any
+from roadworthy.jobs.history import chosen_model, known_model, list_versions
 from roadworthy.jobs.importing import import_log
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.log import newest
@@ -96,6 +97,7 @@ def test_an_imported_table_is_in_the_log_with_its_outcomes(stores: Stores, file:
     """Inputs, context, outputs and what turned out to be true, as any other prediction."""
     done = import_log(stores, file, meaning())
     assert (done.rows, done.outcomes, done.inputs) == (420, 420, ("amount", "country", "tags"))
+    assert done.sentences()[0].endswith("with 420 outcomes and 3 inputs: amount, country, tags")
     found = stores.log().predictions("fraud")
     table = old(days=7)
     assert found.column("in_amount").to_pylist() == table.column("amount").to_pylist()
@@ -303,8 +305,18 @@ def test_too_few_days_and_unknown_models_are_told_apart(stores: Stores, file: Pa
     import_log(stores, file, meaning())
     with pytest.raises(TooFewSamples, match="predictions of 7 whole days"):
         monitor_any(stores, "fraud", as_of=NOW)
-    with pytest.raises(UnknownName):
+    with pytest.raises(UnknownName, match=r"no model 'fruad'.*; only logged are: fraud$"):
         monitor_any(stores, "fruad", as_of=NOW)
+
+
+def test_a_model_that_is_only_logged_is_not_said_to_be_missing(stores: Stores, file: Path) -> None:
+    """It has no versions; the commands that know it are named."""
+    import_log(stores, file, meaning())
+    with pytest.raises(UnknownName, match=r"^fraud is only logged here .*`roadworthy monitor` know it"):
+        list_versions(stores, "fraud")
+    with pytest.raises(UnknownName, match=r"train one first; fraud is only logged here: "):
+        chosen_model(stores, None)
+    assert known_model(stores, "fraud") == "fraud"
 
 
 def test_the_documented_example_runs_as_printed(tmp_path: Path) -> None:

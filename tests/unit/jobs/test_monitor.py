@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from roadworthy.clock import DAY_MICROS, micros
-from roadworthy.errors import Conflict, CorruptArtifact
+from roadworthy.clock import DAY_MICROS, ReplayClock, micros
+from roadworthy.errors import Conflict, CorruptArtifact, NotReady
 from roadworthy.jobs import monitor as monitoring
 from roadworthy.jobs.days import Watched, kept_days, read_day, statistics
+from roadworthy.jobs.elsewhere import monitor_any
 from roadworthy.jobs.monitor import monitor
 from roadworthy.jobs.stores import Stores
 from roadworthy.predictionlog.journal import journals_in
@@ -41,6 +43,16 @@ def test_a_day_is_not_judged_before_it_is_over(town: Town, town_stores: Stores) 
     a_week(town, town_stores)
     assert monitor(town_stores, MODEL, as_of=OPENED + DAY - timedelta(minutes=1)).days == ()
     assert monitor(town_stores, MODEL, as_of=OPENED + DAY).days == ("2024-01-22",)
+
+
+def test_days_that_have_not_happened_are_not_used_up(town: Town, town_stores: Stores) -> None:
+    """Judged as silent today, they would be skipped when they come; a replay's own time is taken, whatever ours is."""
+    a_week(town, town_stores)
+    early = dataclasses.replace(town_stores, clock=ReplayClock(OPENED + DAY))
+    with pytest.raises(NotReady, match=r"2024-02-02 00:00 UTC has not come.*of 2024-01-28; "):
+        monitor_any(early, MODEL, as_of=WEEK + 4 * DAY)
+    assert town_stores.runs.all("monitor", MODEL) == ()
+    assert len(monitor_any(early, MODEL, as_of=WEEK).days) == 7
 
 
 def test_a_day_is_judged_once(town: Town, town_stores: Stores) -> None:
