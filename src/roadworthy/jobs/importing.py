@@ -56,8 +56,8 @@ class ImportedLog(msgspec.Struct, frozen=True, kw_only=True):
             head = f"these {self.rows:,} predictions of {self.model}@{self.version} ({span}) are in the log already"
         else:
             head = (
-                f"imported {self.rows:,} predictions of {self.model}@{self.version}, {span}, with {len(self.inputs)} "
-                f"inputs and {self.outcomes:,} outcomes"
+                f"imported {self.rows:,} predictions of {self.model}@{self.version}, {span}, with {self.outcomes:,} "
+                f"outcomes and {len(self.inputs)} inputs: {', '.join(self.inputs)}"
             )
         return [head, f"Next: roadworthy monitor {self.model}"]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roadworthy.clock import uuid7
 from roadworthy.errors import Fault, SchemaError
@@ -62,8 +63,8 @@ def shaped(table: pa.Table, meaning: Meaning, what: str) -> tuple[pa.Table, LogS
     """The table in the types of the log, and the schema of its predictions.
 
     what     name of the table, for the error
-    raises   SchemaError with every column that is absent, of a type that the log does not know, or null where a value
-             is needed
+    raises   SchemaError with every column that is absent, of a type that the log does not know, null where a value is
+             needed, or an output that is no probability
     """
     named = meaning.columns()
     faults = [
@@ -91,12 +92,23 @@ def shaped(table: pa.Table, meaning: Meaning, what: str) -> tuple[pa.Table, LogS
             continue
         if name in (meaning.unit, meaning.time, meaning.id) and columns[name].null_count:
             faults.append(Fault(name, "a value in every row", f"{columns[name].null_count} nulls"))
+        if name == meaning.output:
+            faults += _improbable(name, columns[name])
         if name not in named.values():
             fields.append(LogField(name, kind, _role(name, meaning)))
     if faults:
         raise SchemaError(f"{what} ({table.num_rows:,} rows)", faults, "Nothing was imported.")
     fields.append(LogField(meaning.unit, "string", "unit"))
     return pa.table(columns), LogSchema(meaning.model, tuple(fields))
+
+
+def _improbable(name: str, outputs: pa.ChunkedArray) -> list[Fault]:
+    outside = pc.or_(pc.less(outputs, 0.0), pc.greater(outputs, 1.0))
+    rows = pc.sum(outside).as_py() or 0
+    if not rows:
+        return []
+    first = pc.index(outside, True).as_py()
+    return [Fault(name, "a probability, 0 to 1", f"{outputs[first].as_py():g}", rows, first)]
 
 
 def kind_of(type_: pa.DataType) -> Kind | None:
