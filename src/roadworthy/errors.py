@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: Exit statuses a script can rely on: it could not be done, wrong usage, a guard refused it.
+FAILED, MISUSED, REFUSED = 1, 2, 3
+
 
 class RoadworthyError(Exception):
     """Anything Roadworthy refuses to do, with a message that says what, where, got, expected and what to do."""

@@ -11,7 +11,7 @@ import typer
 import roadworthy
 from roadworthy.cli import build, keep, look, operate, people, secure
 from roadworthy.cli.output import JSON, Options, error_text, usage_text
-from roadworthy.errors import Refused, RoadworthyError
+from roadworthy.errors import FAILED, MISUSED, REFUSED, Refused, RoadworthyError
 
 app = typer.Typer(
     name="roadworthy",
@@ -21,8 +21,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-#: Exit statuses a script can rely on.
-FAILED, MISUSED, REFUSED, INTERRUPTED = 1, 2, 3, 130
+#: Exit status of what a person stopped.
+INTERRUPTED = 130
 
 #: What the parser raises for a wrong command line. Newer versions of typer carry their own copy of click, so this is
 #: found through a class that every version exports; importing click would catch nothing there.

@@ -17,6 +17,12 @@ from roadworthy.errors import Fault
 from roadworthy.serving.exchange import MAX_FAULTS, Rejected
 
 _AT = re.compile(r" - at `(\$.*)`$")
+_TYPE = re.compile(r"`([^`]+)`")
+_WORDS = {
+    "str": "a string", "int": "an integer", "float": "a number", "bool": "true or false", "object": "an object",
+    "array": "a list",
+}  # fmt: skip
+_A_TIME = "a time with a UTC offset (RFC 3339) or integer microseconds since 1970"
 _NOT_NUMBERS = re.compile(rb"[\s:,\[]-?(NaN|Infinity|Inf|nan|inf)\b")
 
 
@@ -96,14 +102,20 @@ def _fields(of: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInfo]
 def fault_of(error: Exception) -> Fault:
     """One fault from msgspec's sentence.
 
-    >>> fault_of(ValueError("Expected `int`, got `str` - at `$.a`"))
-    Fault(path='$.a', expected='`int`', got='`str`', rows=1, first_row=None)
+    >>> fault_of(ValueError("Expected `str | null`, got `int` - at `$.a`"))
+    Fault(path='$.a', expected='a string or null', got='an integer', rows=1, first_row=None)
     """
     text = str(error)
     at = _AT.search(text)
     sentence = text[: at.start()] if at else text
     expected, _, got = sentence.removeprefix("Expected ").partition(", got ")
-    return Fault(at.group(1) if at else "$", expected, got or "something else")
+    expected = _A_TIME if "datetime" in expected else _TYPE.sub(_in_words, expected)
+    return Fault(at.group(1) if at else "$", expected, _TYPE.sub(_in_words, got) or "something else")
+
+
+def _in_words(types: re.Match[str]) -> str:
+    *others, last = (_WORDS.get(name, name) for name in types[1].split(" | "))
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def shown(name: str) -> str:

@@ -263,7 +263,9 @@ class Handlers:
         table = self._ready_table()
         served = table.models.get(name)
         if served is None:
-            known = ", ".join(sorted(table.models)) or "none"
+            known = (
+                ", ".join(sorted(table.models)) or "none, release one: roadworthy release NAME@N --promote"
+            )
             raise Rejected(404, "unknown_model", f"there is no model of that name here; models: {known}")
         return table, served
 

@@ -9,21 +9,29 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from roadworthy.errors import RoadworthyError
+from roadworthy.errors import FAILED, MISUSED, REFUSED, DefinitionError, Refused, RoadworthyError
 from roadworthy.settings import Settings
 from roadworthy.supervisor.options import ServeOptions, add_options
 from roadworthy.supervisor.run import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve; 0 after an orderly drain, 2 when serving could not begin."""
+    """Serve; 0 after an orderly drain, or as every command: 1 = it could not be done, 2 = wrong usage, 3 = refused."""
     given = vars(_parser().parse_args(arguments))
     workspace, namespace = given.pop("workspace"), given.pop("namespace")
     try:
-        return run(Settings.load(workspace, namespace), ServeOptions(**given))
+        options = ServeOptions(**given)
+    except DefinitionError as error:
+        return _ended(error, MISUSED)
+    try:
+        return run(Settings.load(workspace, namespace), options)
     except RoadworthyError as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return 2
+        return _ended(error, REFUSED if isinstance(error, Refused) else FAILED)
+
+
+def _ended(error: RoadworthyError, status: int) -> int:
+    sys.stderr.write(f"roadworthy: {error}\n")
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -44,6 +44,7 @@ class Follower:
     ) -> None:
         self._database, self._stager, self._node = database, stager, node
         self._namespace, self._clock = namespace, clock
+        self._is_new = True
         try:
             self._current = node.read_plan()
         except CorruptArtifact as error:
@@ -66,6 +67,9 @@ class Follower:
             self._current = plan
             named = ", ".join(f"{entry.model}@{entry.version}" for entry in plan.staged) or "no version"
             logger.info("plan %d is written, with %s", plan.number, named)
+        if self._is_new and not any(route.versions() for route in plan.routes.values()):
+            logger.info("nothing is released yet: roadworthy release NAME@N --promote")
+        self._is_new = False
         self._confirm()
         self._stager.keep({version.key for version in wanted.versions})
 

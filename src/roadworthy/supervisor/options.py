@@ -62,6 +62,10 @@ class ServeOptions:
     on_full_log: FullLogPolicy = "stop"
 
     def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise DefinitionError(
+                f"{self.port} is no port: choose one from 1 to 65535, or 0 for any that is free"
+            )
         if self.workers < 1:
             raise DefinitionError(f"{self.workers} workers cannot serve: start at least one")
         if not _NODE_NAME.fullmatch(self.name):

@@ -23,7 +23,7 @@ from roadworthy.serving.app import Application
 from roadworthy.serving.batching import Lane, Lanes, Waiting
 from roadworthy.serving.cases import Desk
 from roadworthy.serving.committing import Committer
-from roadworthy.serving.exchange import Answer, Call, Receive
+from roadworthy.serving.exchange import Answer, Call, Receive, Rejected
 from roadworthy.serving.foreign import ForeignReader
 from roadworthy.serving.foreign_schemas import ForeignSchemas
 from roadworthy.serving.handlers import EVENT_TIME, Handlers, Rules
@@ -112,6 +112,13 @@ def test_a_time_that_no_replay_has_is_a_fault_of_the_request(tmp_path: Path, tim
     app = application(tmp_path, replay_clock=True)
     status, _, answer = ask(app, whole(b'{"outcomes": []}'), (EVENT_TIME, time))
     assert (status, answer["error"]["kind"]) == (400, "event_time")
+
+
+def test_a_model_that_is_not_there_is_told_how_one_comes_to_be_there(tmp_path: Path) -> None:
+    """After training, the missing step is the release."""
+    handlers, _ = handlers_of(tmp_path, replay_clock=False, lane=no_lane)
+    with pytest.raises(Rejected, match="models: none, release one: roadworthy release NAME@N --promote"):
+        handlers.served("fraud")
 
 
 class Patient:

@@ -143,3 +143,24 @@ def test_an_object_is_explained_field_by_field() -> None:
     del wrong["model"]
     assert [fault.path for fault in explain(wrong, Sent, "$")] == ["$.x", "$.model", "$.name"]
     assert [fault.got for fault in explain(3, Sent, "$")] == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"event_time": "2026-11-21"},
+            "a time with a UTC offset (RFC 3339) or integer microseconds since 1970",
+        ),
+        ({"event_time": None}, "a time with a UTC offset (RFC 3339) or integer microseconds since 1970"),
+        ({"prediction_id": 3}, "a string or null"),
+        ({"value": "yes"}, "true or false, a number or null"),
+        ({"revision": -1}, "an integer >= 0"),
+        ({"name": ""}, "a string of length >= 1"),
+    ],
+)
+def test_what_would_have_been_right_is_said_in_words(change: dict[str, Any], expected: str) -> None:
+    """Who sends JSON need not know how we name types."""
+    right = {"id": "o1", "model": "delay", "name": "late", "value": 1, "event_time": 7, "unit": "UA1545"}
+    (fault,) = explain({**right, **change}, Sent, "$")
+    assert fault.expected == expected

@@ -53,6 +53,20 @@ def test_a_plan_is_written_once_and_confirmed_with_every_look(tmp_path: Path) ->
     assert node.confirmed.stat().st_mtime_ns > confirmed
 
 
+def test_a_node_that_starts_without_a_release_says_what_is_missing_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It looks healthy and answers nothing; also when the plan on disk is as empty as before."""
+    caplog.set_level(logging.INFO)
+    node, database = NodeDirectory(tmp_path), Database()
+    for _ in range(2):
+        one = follower(database, node)
+        one.poll()
+        one.poll()
+    hint = "nothing is released yet: roadworthy release NAME@N --promote"
+    assert caplog.messages.count(hint) == 2
+
+
 def test_an_artifact_that_is_missing_holds_back_the_plan_and_is_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

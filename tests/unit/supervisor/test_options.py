@@ -16,6 +16,8 @@ from roadworthy.supervisor.options import ServeOptions, add_options
     ("given", "said"),
     [
         ({"workers": 0}, "0 workers cannot serve"),
+        ({"port": 99_999}, "99999 is no port: choose one from 1 to 65535"),
+        ({"port": -1}, "-1 is no port"),
         ({"tls_key": Path("key.pem")}, "give both"),
         ({"tls_certificate": Path("certificate.pem")}, "give both"),
         ({"max_connections": 0}, "let nobody in"),
