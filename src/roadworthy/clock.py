@@ -96,7 +96,8 @@ def parse_instant(text: str) -> datetime:
     try:
         parsed = datetime.fromisoformat(text)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):  # the latter for what lies outside the years 1 to 9999 in UTC
+    # OverflowError for what lies outside the years 1 to 9999 in UTC, TypeError for what a script gives as no text.
+    except (ValueError, OverflowError, TypeError):
         raise DefinitionError(
             f"time {text!r} is not understood: write 2013-07-01 or 2013-07-01T10:00:00+00:00"
         ) from None
@@ -108,13 +109,32 @@ def parse_duration(text: str) -> timedelta:
     >>> parse_duration("1d 12h") == timedelta(hours=36)
     True
     """
-    if not text.strip() or _DURATION.sub("", text).strip():
+    given: object = text  # a user's file may say 3
+    if not isinstance(given, str) or not text.strip() or _DURATION.sub("", text).strip():
         raise DefinitionError(
             f"duration {text!r} is not understood: write numbers with d, h, m, s or ms, such as '2h'"
         )
     return timedelta(
         microseconds=sum(round(float(number) * _UNITS[unit]) for number, unit in _DURATION.findall(text))
     )
+
+
+def as_instant(given: datetime | str) -> datetime:
+    """An instant that a script gives as such, or as text as `parse_instant` reads it.
+
+    >>> as_instant("2013-07-01") == as_instant(datetime(2013, 7, 1, tzinfo=UTC))
+    True
+    """
+    return given if isinstance(given, datetime) else parse_instant(given)
+
+
+def as_duration(given: timedelta | str) -> timedelta:
+    """A duration that a script gives as such, or as text as `parse_duration` reads it.
+
+    >>> as_duration("28d") == as_duration(timedelta(days=28))
+    True
+    """
+    return given if isinstance(given, timedelta) else parse_duration(given)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from roadworthy.automation import Band, Fallback, RuleOf, ServingRules, declared, in_order
 from roadworthy.clock import parse_duration
@@ -30,6 +31,8 @@ LIMIT_NAMES = ("auc", "log_loss", "brier", "calibration_error", "calibration_gap
 
 #: What a model can say: probabilities.
 OUTPUTS = (0.0, 1.0)
+
+Parsed = TypeVar("Parsed")
 
 Absent = Literal["negative", "unknown"]
 Attribute = Literal["first", "last", "all"]
@@ -66,7 +69,10 @@ def outcome(
         )
     if attribute not in ("first", "last", "all"):
         raise DefinitionError(f"outcome {name!r}: attribute={attribute!r} must be 'first', 'last' or 'all'")
-    return Outcome(name, TimeExpression.parse(known_at), parse_duration(window), absent, attribute)
+    known = _field(f"outcome {name!r}: known_at", TimeExpression.parse, known_at)
+    return Outcome(
+        name, known, _field(f"outcome {name!r}: window", parse_duration, window), absent, attribute
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +114,14 @@ class Model:
             raise DefinitionError(
                 f"model name {self.name!r} is not a name: use lower-case letters, digits, '-' and '_', a letter first"
             )
-        asked = TimeExpression.parse(self.asked_at)
+        for written, value, kind in (
+            ("outcome=outcome", self.outcome, Outcome),
+            ("features=Features", self.features, Features),
+        ):
+            if not isinstance(value, kind):
+                field_name, got = written.partition("=")[0], type(value).__name__
+                raise DefinitionError(f"model {self.name}: {field_name} is a {got}: write {written}(...)")
+        asked = _field(f"model {self.name}: asked_at", TimeExpression.parse, self.asked_at)
         unknown = sorted(set(self.limits) - set(LIMIT_NAMES))
         if unknown:
             raise DefinitionError(
@@ -175,7 +188,10 @@ class Model:
 
     def parsed_limits(self) -> dict[str, Limit]:
         """The limits as values."""
-        return {name: Limit.parse(text) for name, text in self.limits.items()}
+        return {
+            name: _field(f"model {self.name}: limits[{name!r}]", Limit.parse, text)
+            for name, text in self.limits.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -230,7 +246,9 @@ def load_user_module(file: Path) -> tuple[ModuleType, frozenset[Path]]:
         try:
             spec.loader.exec_module(module)
         except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
-            raise DefinitionError(f"{file} could not be read: {type(error).__name__}: {error}") from error
+            own = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(file)]
+            where = f"{file}, line {own[-1]}," if own else str(file)
+            raise DefinitionError(f"{where} could not be read: {type(error).__name__}: {error}") from error
         finally:
             siblings = {
                 added: sys.modules.pop(added)
@@ -239,6 +257,14 @@ def load_user_module(file: Path) -> tuple[ModuleType, frozenset[Path]]:
             }
     files = {Path(found.__file__).resolve() for found in siblings.values() if found.__file__}
     return module, frozenset(files | {file})
+
+
+def _field(what: str, parse: Callable[[str], Parsed], text: str) -> Parsed:
+    """The value of a text; DefinitionError that says of which field it is."""
+    try:
+        return parse(text)
+    except DefinitionError as error:
+        raise DefinitionError(f"{what}: {error}") from None
 
 
 def _is_in(name: str, folder: Path) -> bool:

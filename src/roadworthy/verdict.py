@@ -74,7 +74,8 @@ class Limit(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Limit:
         """Read `>= 0.65`; DefinitionError when it is not an operator (>=, <=, >, <) and a finite number."""
-        for symbol in _OPERATORS:
+        given: object = text  # a user's file may say 0.65
+        for symbol in _OPERATORS if isinstance(given, str) else ():
             if text.strip().startswith(symbol):
                 try:
                     value = float(text.strip()[len(symbol) :])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from roadworthy.automation import Rule, ServingRules, band, rule
 from roadworthy.errors import DefinitionError
 from roadworthy.features.declare import Features, hour, number
 from roadworthy.jobs.train import recipe_of
-from roadworthy.model import Model, outcome
+from roadworthy.model import Model, load_definition, outcome
 
 
 def windy(wind: Any, street: Any) -> Any:
@@ -58,6 +59,12 @@ def test_training_is_told_what_the_definition_says() -> None:
         ({"fallback": rule(lambda wind: wind, "wind")}, "model late: fallback: <lambda> is not a plain function"),
         ({"fallback": rule(str.upper, "street")}, "a method of text gives no number"),
         ({"deadline": "-1s"}, "model late: duration '-1s' is not understood"),
+        ({"limits": {"auc": 0.6}}, r"model late: limits\['auc'\]: limit 0\.6 is not understood: write .* '>= 0\.65'"),
+        ({"limits": {"auc": "0.6"}}, r"model late: limits\['auc'\]: limit '0\.6' is not understood"),
+        ({"asked_at": 3}, "model late: asked_at: time 3 is not understood"),
+        ({"asked_at": "leaves minus 1h"}, "model late: asked_at: time 'leaves minus 1h' is not understood"),
+        ({"features": {"wind": number("wind")}}, r"model late: features is a dict: write features=Features\("),
+        ({"outcome": "late"}, r"model late: outcome is a str: write outcome=outcome\("),
         ({"automation": [band(0.4, 0.6, "defer"), band(0.5, 0.7, "people")]}, "model late: automation: the bands"),
     ],
 )  # fmt: skip
@@ -82,3 +89,27 @@ def test_a_time_known_at_the_question_may_say_when_the_outcome_will_be(known_at:
     """The time of the question itself, or a time after one that was planned."""
     features = Features(leaves=hour("leaves", timezone="UTC"), planned=hour("planned", timezone="UTC"))
     assert replace(MODEL, features=features, outcome=outcome("late", known_at=known_at)).context == ["street"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"window": 3}, r"^outcome 'late': window: duration 3 is not understood: write .* such as '2h'$"),
+        ({"window": "3 days"}, "^outcome 'late': window: duration '3 days' is not understood"),
+        ({"known_at": None}, "^outcome 'late': known_at: time None is not understood"),
+    ],
+)
+def test_a_slip_in_an_outcome_is_named_with_its_field(given: dict[str, Any], says: str) -> None:
+    """Numbers where a text is wanted are a slip as well."""
+    with pytest.raises(DefinitionError, match=says):
+        outcome("late", **({"known_at": "arrived"} | given))
+
+
+def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:
+    """The last line of the user's own, whatever it called."""
+    file = tmp_path / "slip.py"
+    file.write_text("import math\n\n\ndef f():\n    return math.sqrt('a')\n\n\nf()\n")
+    with pytest.raises(
+        DefinitionError, match=r"slip\.py, line 5, could not be read: TypeError: must be real"
+    ):
+        load_definition(file)

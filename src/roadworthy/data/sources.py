@@ -37,7 +37,8 @@ class TimeExpression:
     @classmethod
     def parse(cls, text: str) -> TimeExpression:
         """Read `observed_at`, `observed_at + 1h` or `scheduled - 90m`; DefinitionError for anything else."""
-        match = _TIME_EXPRESSION.fullmatch(text)
+        given: object = text  # a user's file may say 3
+        match = _TIME_EXPRESSION.fullmatch(text) if isinstance(given, str) else None
         if match is None:
             raise DefinitionError(
                 f"time {text!r} is not understood: write a timestamp column, optionally plus or minus a duration, "

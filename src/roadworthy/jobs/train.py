@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import roadworthy
-from roadworthy.clock import micros
+from roadworthy.clock import as_duration, as_instant, micros
 from roadworthy.data.fingerprint import fingerprint
 from roadworthy.data.manifest import manifest
 from roadworthy.data.split import day_number
@@ -83,9 +83,9 @@ def train(
     path: str | Path,
     *,
     model: str | None = None,
-    until: datetime | None = None,
-    since: datetime | None = None,
-    holdout: timedelta = HOLDOUT,
+    until: datetime | str | None = None,
+    since: datetime | str | None = None,
+    holdout: timedelta | str = HOLDOUT,
     seed: int = SEED,
     progress: Progress = lambda step, done, total: None,
 ) -> TrainedVersion:
@@ -93,24 +93,27 @@ def train(
 
     until     nothing asked or known from this instant on is used; now by default
     since     questions asked before it are not used
+    holdout   how long the last stretch is; like the times it may be text, as on the command line
     raises    UnsupportedEstimator and DefinitionError before anything is read, TooFewSamples without enough rows
     """
     definition = load_definition(path)
     chosen = definition.model(model)
     format_for(chosen.estimator)
-    end = until or stores.clock.now()
-    cut = end - holdout
+    end = stores.clock.now() if until is None else as_instant(until)
+    start = None if since is None else as_instant(since)
+    cut = end - as_duration(holdout)
     progress("join history as known", 0, 1)
-    questions = hide_questions(stores, chosen, load_questions(stores.settings.tables, chosen, since, end))
+    questions = hide_questions(stores, chosen, load_questions(stores.settings.tables, chosen, start, end))
     progress("join history as known", 1, 1)
     learn = questions.before(micros(cut))
     later = questions.take(
         (questions.asked_at >= micros(cut)) & ~np.isnan(questions.labels_as_of(micros(end)))
     )
     if np.isnan(learn.label).all() or later.n == 0:
+        also = "" if start is None else "--since, "
         raise TooFewSamples(
             f"{chosen.name}: {learn.n:,} rows before {cut:%Y-%m-%d} to train on and {later.n:,} labelled ones until "
-            f"{end:%Y-%m-%d} to measure on; ingest more history, or choose another --until or --holdout"
+            f"{end:%Y-%m-%d} to measure on; ingest more history, or choose another {also}--until or --holdout"
         )
     schema = question_schema(chosen, learn.table)
     trained = fit(

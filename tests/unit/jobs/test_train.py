@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from roadworthy.errors import TooFewSamples, UnsupportedEstimator
+from roadworthy.errors import DefinitionError, TooFewSamples, UnsupportedEstimator
 from roadworthy.jobs import train as training
 from roadworthy.jobs.questions import load_questions
 from roadworthy.jobs.stores import Stores
@@ -132,3 +133,30 @@ def test_where_absent_means_negative_a_question_without_an_event_is_a_no_when_it
     assert set(asked.label[absent]) == {0.0}
     assert set(asked.label_known_at[absent] - asked.asked_at[absent]) == {86_400_000_000}
     assert (asked.label[~absent] == plain.label[~absent]).all()
+
+
+def test_times_may_be_written_as_on_the_command_line(town: Town, town_stores: Stores) -> None:
+    """A notebook and the shell understand the same texts."""
+    again = train(town_stores, town.definition, until="2024-01-22", since="2000-01-01", holdout="7d")
+    assert (again.version, again.known) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"until": 20240122}, "time 20240122 is not understood"),
+        ({"holdout": 7}, "duration 7 is not understood"),
+    ],
+)
+def test_what_is_no_time_is_refused_with_a_sentence(
+    town: Town, town_stores: Stores, given: dict[str, Any], says: str
+) -> None:
+    """Not with a TypeError from inside."""
+    with pytest.raises(DefinitionError, match=says):
+        train(town_stores, town.definition, **given)
+
+
+def test_a_range_that_begins_too_late_is_told_to_begin_earlier(town: Town, town_stores: Stores) -> None:
+    """Where it was given, it is one of the options to change."""
+    with pytest.raises(TooFewSamples, match=r"choose another --since, --until or --holdout"):
+        train(town_stores, town.definition, until=OPENED, since=OPENED, holdout=HOLDOUT)
