@@ -41,7 +41,7 @@ class Fault:
 
 
 class SchemaError(RoadworthyError):
-    """Data does not fit its schema: fix the data. Carries all faults at once.
+    """Data does not fit its schema: fix the data. Carries all faults at once; of none, the subject says what is wrong.
 
     >>> print(SchemaError("batch 2013-07-02 (431 rows)", [Fault("$.wind", "float >= 0", '"n/a"', 12, 118)],
     ...                   "Nothing was ingested."))
@@ -55,7 +55,8 @@ class SchemaError(RoadworthyError):
         self.faults = tuple(faults)
         self.consequence = consequence
         count = len(self.faults)
-        lines = [f"{count} fault{'s' * (count != 1)} in {subject}", *(f"  {fault}" for fault in self.faults)]
+        headline = f"{count} fault{'s' * (count != 1)} in {subject}" if count else subject
+        lines = [headline, *(f"  {fault}" for fault in self.faults)]
         super().__init__("\n".join([*lines, consequence] if consequence else lines))
 
 

@@ -175,7 +175,8 @@ class Background:
         return None
 
     def _refuse(self, count: int, reason: str) -> None:
-        logger.error("%d items were refused and will not be logged: %s", count, reason)
+        items = "1 item was" if count == 1 else f"{count} items were"
+        logger.error("%s refused and will not be logged: %s", items, reason)
         with self._changed:
             self._told = replace(self._told, refused=self._told.refused + count, reason=reason)
 

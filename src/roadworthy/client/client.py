@@ -34,6 +34,8 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True):
     outputs      what the model said
     ids          of the predictions in the log; an outcome may name one as its `prediction_id`
     versions     which version answered each row
+    decisions    what to do with each row by the model's bands, such as `people`; "" = use the output
+    fallback     numbers of the rows that a fallback answered in place of the version
     request_id   under which the request is logged
     content      the whole answer as the server gave it
     """
@@ -41,6 +43,8 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True):
     outputs: list[Any]
     ids: list[str]
     versions: list[int]
+    decisions: list[str]
+    fallback: list[int]
     model: str
     request_id: str
     content: dict[str, Any]
@@ -110,7 +114,9 @@ class Client:
         raises  SchemaError with every fault of the rows, UnknownName for the model, Refused for the token,
                 NotReady when there was no answer in time, RoadworthyError when the model failed
         """
-        if (rows is None) == (columns is None) or isinstance(rows, Mapping):
+        if isinstance(rows, Mapping):
+            raise DefinitionError("predict takes a list of rows: put the row in a list, [row]")
+        if (rows is None) == (columns is None):
             raise DefinitionError(
                 "predict takes a list of rows, or columns={name: values}: give one of the two"
             )
@@ -125,6 +131,8 @@ class Client:
             outputs=content["predictions" if columns is None else "outputs"],
             ids=content["ids"],
             versions=content["versions"],
+            decisions=content.get("decisions") or [""] * len(content["ids"]),
+            fallback=content.get("fallback") or [],
             model=content["model"],
             request_id=request_id,
             content=content,
@@ -215,7 +223,7 @@ class Client:
             if time.monotonic() + pause >= until:
                 times = "once" if tried == 1 else f"{tried} times"
                 raise NotReady(
-                    f"{self._connections.url} gave no answer within {seconds:g} s, asked {times}: {said}. Try again "
+                    f"{self._connections.url} gave no answer within {round(seconds, 3):g} s, asked {times}: {said}. Try again "
                     "later, or look at the log of that server"
                 )
             time.sleep(pause)

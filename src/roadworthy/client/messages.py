@@ -107,7 +107,8 @@ def refusal(reply: Reply, asked: str) -> RoadworthyError:
     if reply.status == 404:
         return UnknownName(said)
     if reply.status in {400, 422}:
-        return SchemaError(f"what was sent. {said}", _faults(reply))
+        faults = _faults(reply)
+        return SchemaError(f"what was sent. {said}" if faults else said, faults)
     return RoadworthyError(said)
 
 

@@ -78,7 +78,7 @@ def test_one_wrong_outcome_does_not_keep_the_others_from_arriving(caplog: pytest
         done = asking.close()
     assert (done.sent, done.refused, done.dropped, done.waiting) == (8, 2, 0, 0)
     assert "$.outcomes[6].name" in done.reason
-    assert "1 items were refused" in caplog.text
+    assert "1 item was refused" in caplog.text
     assert {one["id"] for one in server.asked[-1].content["outcomes"]} == set("01245689")
 
 

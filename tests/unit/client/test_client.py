@@ -55,6 +55,32 @@ def test_rows_and_columns_are_sent_as_the_server_reads_them() -> None:
     assert by_row.content["extra"] == 1
 
 
+def test_what_to_do_with_a_row_and_who_answered_it_stand_in_the_answer() -> None:
+    """Whoever reads only outputs would act on a row that was left to people; without either, both are still there."""
+    answer = {"predictions": [0.31, 0.95], "ids": ["a", "b"], "model": "delay", "versions": [7, 7]}
+    unusual = {"decisions": ["", "people"], "fallback": [1]}
+    with Scripted(Say(content=answer), Say(content=answer | unusual)) as server, client(server) as asking:
+        usual, other = asking.predict("delay", ROWS), asking.predict("delay", ROWS)
+    assert (usual.decisions, usual.fallback) == (["", ""], [])
+    assert (other.decisions, other.fallback) == (["", "people"], [1])
+
+
+def test_a_refusal_without_faults_does_not_count_them() -> None:
+    """An empty list of rows has nothing that could be at fault."""
+    with (
+        Scripted(otherwise=lambda asked: error(422, "invalid_request")) as server,
+        client(server) as asking,
+        pytest.raises(SchemaError, match="^POST http.* was answered with 422, invalid_request: said so$"),
+    ):
+        asking.predict("delay", [])
+
+
+def test_a_single_row_is_asked_to_come_in_a_list() -> None:
+    """The commonest mistake has its own sentence."""
+    with pytest.raises(DefinitionError, match=r"put the row in a list, \[row\]"):
+        Client("http://127.0.0.1:1").predict("delay", {"wind": 9.0})  # type: ignore[arg-type]  # the mistake
+
+
 @pytest.mark.parametrize(
     "first",
     [error(429), error(503), error(502), error(504), Say(503, b"<html>proxy</html>"), Say(hang_up=True)],
@@ -141,10 +167,11 @@ def test_a_server_that_never_replies_ends_at_the_deadline() -> None:
         assert not asking.ready()
 
 
-def test_nobody_there_is_said_with_the_address() -> None:
+@pytest.mark.parametrize(("timeout", "said"), [(0.2, "0.2"), (0.0679096, "0.068")])
+def test_nobody_there_is_said_with_the_address(timeout: float, said: str) -> None:
     """After as many attempts as the deadline allows."""
-    with pytest.raises(NotReady, match=r"http://127\.0\.0\.1:1 gave no answer within 0\.2 s"):
-        Client("http://127.0.0.1:1", timeout=0.2, pauses=QUICK).predict("delay", ROWS)
+    with pytest.raises(NotReady, match=rf"http://127\.0\.0\.1:1 gave no answer within {said} s"):
+        Client("http://127.0.0.1:1", timeout=timeout, pauses=QUICK).predict("delay", ROWS)
 
 
 def test_connections_are_kept_and_threads_may_share_a_client() -> None:
