@@ -220,7 +220,7 @@ def load_definition(path: str | Path) -> Definition:
     """
     file = Path(path).resolve()
     if not file.is_file():
-        raise DefinitionError(f"there is no file {path}: give the Python file that defines the model")
+        raise DefinitionError(f"{no_file(file, path)}: give the Python file that defines the model")
     module, sources = load_user_module(file)
     models = {value.name: value for value in vars(module).values() if isinstance(value, Model)}
     if not models:
@@ -231,6 +231,11 @@ def load_definition(path: str | Path) -> Definition:
     for source in sorted(sources):
         digest.update(source.name.encode() + b"\0" + hashlib.sha256(source.read_bytes()).digest())
     return Definition(file, models, digest.hexdigest())
+
+
+def no_file(found: Path, given: str | Path) -> str:
+    """Why a path, as it was given, is no file."""
+    return f"{given} is a directory" if found.is_dir() else f"there is no file {given}"
 
 
 def load_user_module(file: Path) -> tuple[ModuleType, frozenset[Path]]:

@@ -51,9 +51,10 @@ def duplicates(batch: pa.Table, key: Sequence[str], ingested: pa.Table) -> list[
     names = [f"k{number}" for number in range(len(key))]
     columns, whole = ", ".join(names), " AND ".join(f"{name} IS NOT NULL" for name in names)
     repeated = f"WHERE {whole} QUALIFY row_number() OVER (PARTITION BY {columns} ORDER BY row) > 1"
+    new = "a key that is not in the table yet (the loader of a new batch returns only new rows)"
     questions = {
         "a key that occurs once in the batch": f"SELECT row FROM batch {repeated}",  # noqa: S608  # names k0, k1, ...
-        "a key that is not in the table yet": f"SELECT row FROM batch SEMI JOIN ingested USING ({columns})",  # noqa: S608
+        new: f"SELECT row FROM batch SEMI JOIN ingested USING ({columns})",  # noqa: S608
     }
     rows = (
         batch.select(key)
@@ -116,6 +117,8 @@ def _wrong_type(given: pa.ChunkedArray, column: Column) -> Fault:
     example = f" such as {_shown(shown[0])}" if shown else ""
     if pa.types.is_timestamp(given.type):
         example = " without a timezone"
+    elif column.kind == "bool" and kind_of(given.type) == "int":
+        example += f"; declare it 'int{'?' * column.nullable}', or cast it in load"
     return Fault(
         f"$.{column.name}", str(column), f"{given.type}{example}", len(given), 0 if len(given) else None
     )

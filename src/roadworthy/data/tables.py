@@ -209,7 +209,8 @@ def _again(target: Path, table: str, batch: str, digest: str) -> Ingested:
     if digest not in (stored, footer.metadata.get(_BEFORE, b"").decode()):
         raise Conflict(
             f"batch {batch!r} of table {table!r} is already ingested with other rows (fingerprint {stored}, "
-            f"now {digest}): history is not overwritten; ingest corrections as a batch of another name"
+            f"now {digest}): history is not overwritten. If rows were added, have the loader return only those and "
+            "name a new batch (--batch NAME)"
         )
     return Ingested(table, batch, footer.num_rows, digest, unchanged=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from roadworthy.data.schema import TableSchema
 from roadworthy.data.tables import Ingested, ingest
 from roadworthy.errors import DefinitionError, UnknownName
-from roadworthy.model import load_user_module
+from roadworthy.model import load_user_module, no_file
 from roadworthy.settings import Settings
 
 
@@ -23,7 +23,7 @@ def ingest_file(
     """
     file = Path(path).resolve()
     if not file.is_file():
-        raise DefinitionError(f"there is no file {path}: give the Python file that declares the tables")
+        raise DefinitionError(f"{no_file(file, path)}: give the Python file that declares the tables")
     module, _ = load_user_module(file)
     declared = {
         value.name: value for value in vars(module).values() if isinstance(value, TableSchema) and value.load

@@ -68,6 +68,7 @@ def test_only_what_loses_nothing_is_converted(values: pa.Array, text: str, store
         ([["a"], ["b", None], [None, None]], "strings", '["b", null]', 2, 1),
         ([["a"], None], "strings", "null", 1, 1),
         ([True], "int", "bool such as true", 1, 0),
+        ([0, 1, None], "bool?", "int64 such as 0; declare it 'int?', or cast it in load", 3, 0),
         (["x" * 100], "string(2)", '"' + "x" * 59 + "…", 1, 0),
     ],
 )
@@ -114,5 +115,6 @@ def test_a_key_that_is_there_already_is_told_with_its_values() -> None:
     )
     assert (
         str(against)
-        == '$(a, b): expected a key that is not in the table yet, got "y", 2 again (1 row, row 1)'
+        == "$(a, b): expected a key that is not in the table yet (the loader of a new batch returns only new rows), "
+        'got "y", 2 again (1 row, row 1)'
     )
