@@ -70,7 +70,7 @@ def test_a_refusal_without_faults_does_not_count_them() -> None:
     with (
         Scripted(otherwise=lambda asked: error(422, "invalid_request")) as server,
         client(server) as asking,
-        pytest.raises(SchemaError, match="^POST http.* was answered with 422, invalid_request: said so$"),
+        pytest.raises(SchemaError, match=r"^POST http.* was answered with 422, invalid_request: said so$"),
     ):
         asking.predict("delay", [])
 

@@ -15,11 +15,13 @@ from roadworthy.jobs import monitor as monitoring
 from roadworthy.jobs.days import Watched, kept_days, read_day, statistics
 from roadworthy.jobs.elsewhere import monitor_any
 from roadworthy.jobs.monitor import monitor
+from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.stores import Stores
 from roadworthy.predictionlog.journal import journals_in
 from roadworthy.predictionlog.record import Prediction
 from roadworthy.predictionlog.retain import retain
 from roadworthy.predictionlog.roll import roll
+from roadworthy.registry.alarms import Alarm
 from roadworthy.traffic import Route
 from roadworthy.verdict import Verdict
 from smalltown import DAY, MODEL, OPENED, WEEK, Town, a_week, answer, serve, tell, told
@@ -53,6 +55,24 @@ def test_days_that_have_not_happened_are_not_used_up(town: Town, town_stores: St
         monitor_any(early, MODEL, as_of=WEEK + 4 * DAY)
     assert town_stores.runs.all("monitor", MODEL) == ()
     assert len(monitor_any(early, MODEL, as_of=WEEK).days) == 7
+
+
+def test_a_warning_is_not_called_an_alarm() -> None:
+    """Something is different, which may well be the world; the report keeps the two apart as well."""
+    opened = tuple(
+        Alarm(
+            alarm=number, model=MODEL, version=1, check=check, subject=f"{MODEL}@1", reason=f"{check} is odd",
+            window_start=OPENED, opened_at=OPENED, opened_event_time=OPENED, closed_at=None,
+            closed_event_time=None, closed_reason="",
+        )
+        for number, check in enumerate(("volume", "input_distance", "unknown"))
+    )  # fmt: skip
+    assert Monitored(model=MODEL, days=("2024-01-22",), opened=opened).sentences() == [
+        "alarm: volume is odd",
+        "warning: input_distance is odd",
+        "warning: unknown is odd",
+        "1 day judged, 1 alarm and 2 warnings opened, 0 closed",
+    ]
 
 
 def test_a_day_is_judged_once(town: Town, town_stores: Stores) -> None:
