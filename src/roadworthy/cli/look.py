@@ -89,13 +89,13 @@ def trace(
     what: Annotated[
         str,
         typer.Argument(
-            help="Identifier of a prediction, or MODEL:KEY of a row of history (KEY, if there is one model).",
+            help="Identifier of a prediction, or MODEL:UNIT of rows of history (UNIT, if there is one model).",
             show_default=False,
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """From a prediction to its version, run and training rows; from a row to the versions trained on it."""
+    """From a prediction to its version, run and training rows; from a unit to the versions trained on its rows."""
     from roadworthy.jobs.trace import trace as run
 
     options: Options = context.obj
@@ -179,11 +179,8 @@ def replay(
             url=url,
             progress=advance,
         )
-    show(
-        done,
-        f"{done.rows:,} predictions and {done.outcomes:,} outcomes in {done.requests:,} requests",
-        as_json=as_json,
-    )
+    said = f"{done.rows:,} predictions and {done.outcomes:,} outcomes in {done.requests:,} requests"
+    show(done, [said, *([done.warning] if done.warning else [])], as_json=as_json)
 
 
 def tick(

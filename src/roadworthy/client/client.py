@@ -223,8 +223,8 @@ class Client:
             if time.monotonic() + pause >= until:
                 times = "once" if tried == 1 else f"{tried} times"
                 raise NotReady(
-                    f"{self._connections.url} gave no answer within {round(seconds, 3):g} s, asked {times}: {said}. Try "
-                    "again later, or look at the log of that server"
+                    f"{self._connections.url} gave no answer within {round(seconds, 3):g} s, asked {times}: {said}. "
+                    "Try again later, or look at the log of that server"
                 )
             time.sleep(pause)
 

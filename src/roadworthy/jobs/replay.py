@@ -41,11 +41,13 @@ class Replayed:
     answered   predictions answered, by version
     outcomes   outcomes sent
     requests   HTTP requests sent for predictions
+    warning    what keeps days of it from being judged; "" = nothing known
     """
 
     answered: Counter[int] = field(default_factory=Counter)
     outcomes: int = 0
     requests: int = 0
+    warning: str = ""
 
     @property
     def rows(self) -> int:
@@ -191,11 +193,26 @@ def replay_file(
     total = questions.n
     key = workspace_key(stores) if chosen.unit in chosen.features.sensitive else None
     seen = SeenAnswers(stores)
+    warning = _unjudged(stores, chosen.name, start)
     with Sender(url) as sender:
         replay = Replay(chosen, questions, sender, key)
-        return replay.run(
+        done = replay.run(
             start,
             end,
             lambda now: tick(stores, now, seen=seen).next,
             lambda now, rows: progress("replay", rows, total),
         )
+    done.warning = warning
+    return done
+
+
+def _unjudged(stores: Stores, model: str, start: datetime) -> str:
+    """What to say when the first release counts from an event time after `start`, such as that of the real clock."""
+    flips = stores.plans.history(model)
+    first = next((flip for flip in flips if flip.route and flip.route.champion is not None), None)
+    if first is None or first.route is None or first.event_time <= start:
+        return ""
+    return (
+        f"{model}@{first.route.champion} serves since {first.event_time:%Y-%m-%d %H:%M}; days before that will not be "
+        f"judged: release it with --event-time {start:%Y-%m-%d}"
+    )

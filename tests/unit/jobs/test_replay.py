@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,8 @@ from roadworthy.jobs.sender import Post, Sender
 from roadworthy.jobs.stores import Stores
 from roadworthy.model import load_definition
 from roadworthy.sensitive import KEY_VARIABLE, make_key
-from smalltown import DAY, OPENED, Town
+from roadworthy.traffic import Route
+from smalltown import DAY, MODEL, OPENED, Town, serve
 
 
 class Recording(Sender):
@@ -106,6 +107,26 @@ def test_an_outcome_of_a_sensitive_unit_has_a_name_without_it(
         assert not any(one["unit"] in one["id"] for one in outcomes)
     assert names[0] == names[1]
     assert len(set(names[0])) == len(names[0]) > 0
+
+
+def test_a_release_that_counts_from_later_than_the_replay_is_warned_of(
+    town: Town, town_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promotion without an event time counts from now: a whole replayed history before it would never be judged."""
+    monkeypatch.setattr(module, "Sender", lambda url: nullcontext(Recording()))
+    monkeypatch.setattr(module, "tick", lambda stores, now, *, seen: SimpleNamespace(next=now + DAY))
+
+    def warning(start: datetime) -> str:
+        done = module.replay_file(town_stores, town.definition, start=start, end=OPENED + 2 * DAY, url="")
+        return done.warning
+
+    assert warning(OPENED) == "", "nothing was released, and then nothing would answer"
+    serve(town_stores, Route(champion=1), OPENED + DAY)
+    assert warning(OPENED + DAY) == ""
+    assert warning(OPENED) == (
+        f"{MODEL}@1 serves since 2024-01-23 00:00; days before that will not be judged: "
+        "release it with --event-time 2024-01-22"
+    )
 
 
 def test_many_rows_of_one_instant_travel_in_pieces_with_names_of_their_own(
