@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import chdtri
 
 from roadworthy.monitoring.null import Score, Series
 from roadworthy.monitoring.watch import Days, Lens, Watched
@@ -27,6 +28,11 @@ SMALLEST = 0.1
 #: The reference's own days are compared with the rest of it, less the days so near: neighbours resemble each other,
 #: and a future day has no neighbours in the reference. Less where the reference is short.
 NEIGHBOURS = 14
+#: Between samples of one distribution the squared distance is this, over rows, times a chi-squared variable with one
+#: degree of freedom less than there are cells.
+UNIT = 1.0 / (8.0 * np.log(2.0))
+#: Chance that sampling alone takes one window so far: once in a hundred years of daily looks.
+HARDLY_EVER = 3e-5
 
 
 def inputs(reference: Reference) -> list[Watched]:
@@ -53,19 +59,32 @@ def predictions(reference: Reference) -> list[Watched]:
     return [_watched("prediction_distance", "", reference, counts)]
 
 
-def _matters(score: Score, days: Days) -> bool:
-    """Far by itself, and further than usual by half as much: one day is always far from a season."""
-    now = float(np.exp(score.mean))
-    return now >= SMALLEST and now - float(np.exp(score.usual)) >= SMALLEST / 2
+def _matters(score: Score, now: Floats, whole: Floats) -> bool:
+    """Far by itself, further than usual by half as much (one day is always far from a season), and than sampling."""
+    distance = float(np.exp(score.mean))
+    return (
+        distance >= SMALLEST
+        and distance - float(np.exp(score.usual)) >= SMALLEST / 2
+        and jensen_shannon(now, whole) > _sampled(whole, 1.0 / now.sum() + 1.0 / whole.sum())
+    )
+
+
+def _sampled(whole: Floats, per_row: float) -> float:
+    """A distance that samples of one distribution hardly ever reach; `per_row` is one over their rows, added up."""
+    degrees = max(int((whole > 0).sum()) - 1, 1)
+    return float(np.sqrt(UNIT * per_row * chdtri(degrees, HARDLY_EVER)))
 
 
 def _watched(check: str, key: str, reference: Reference, counted: Counted) -> Watched:
-    whole = np.sum([counted(day) for day in reference.days], axis=0).astype(np.float64)
-    typical = float(np.median([sum(counted(day)) for day in reference.days if sum(counted(day))]))
+    def pooled(days: Days) -> Floats:
+        total: Floats = np.array([counted(day) for day in days], dtype=np.float64).sum(axis=0)
+        return total
+
+    whole = pooled(reference.days)
     names = labels(reference.cells[key]) if key else []
 
     def most_moved(days: Days) -> dict[str, object]:
-        now = np.sum([counted(day) for day in days], axis=0).astype(np.float64)
+        now = pooled(days)
         if not names or not now.sum():
             return {}
         moved = now / now.sum() - whole / whole.sum()
@@ -75,16 +94,25 @@ def _watched(check: str, key: str, reference: Reference, counted: Counted) -> Wa
     return Watched(
         check,
         key,
-        tuple(
-            Lens(_reader(counted, whole, typical * days, days), (1,), "above", pooled=days)
-            for days in WINDOWS
-        ),
+        tuple(_lens(reference, counted, whole, days) for days in WINDOWS),
         f"Jensen-Shannon distance of {'{key}' if key else 'predictions'} {{measured}}",
         lambda value: float(min(np.exp(value), 1.0)),
         unit="distance",
-        material=_matters,
+        material=lambda score, days: _matters(score, pooled(days), whole),
         evidence=most_moved,
     )
+
+
+def _lens(reference: Reference, counted: Counted, whole: Floats, window: int) -> Lens:
+    """Windows of `window` days; twice the reference's furthest is far, where sampling hardly ever gets there."""
+    held = np.convolve([sum(counted(day)) for day in reference.days], np.ones(window), "valid")
+    typical = float(np.median(held[held > 0]))  # of weeks, not seven times a day's: weekends are quiet
+    read = _reader(counted, whole, typical, window)
+    own = read(reference, reference.days, True).value
+    cap = np.inf
+    if own.size:
+        cap = np.log(max(2.0 * np.exp(own.max()), _sampled(whole, 1.0 / typical))) - own.mean()
+    return Lens(read, (1,), "above", pooled=window, cap=float(cap))
 
 
 def _reader(
@@ -121,15 +149,15 @@ def _reader(
 def _log_distance(pooled: Floats, rest: Floats, typical: float) -> tuple[float, float]:
     """Log of the distance as it would be with a typical number of rows, and the extra variance of having fewer.
 
-    Between samples of one distribution over k cells the squared distance is about (k - 1) / (8 ln 2 rows).
+    Far out, what chance finds among few rows is further by the square root of how many fewer they are; that step is
+    the deviation. It never depends on the distance found: a small one by chance would call itself unsure, a large
+    one sure.
     """
     degrees = max(int(((pooled + rest) > 0).sum()) - 1, 1)
     rows = float(pooled.sum())
-    unit = 1.0 / (8.0 * np.log(2.0))
-    usual = degrees * unit / typical
-    squared = max(jensen_shannon(pooled, rest) ** 2 - max(degrees * unit / rows - usual, 0.0), usual / 4.0)
-    more = max(rows**-2 - typical**-2, 0.0) * 2.0 * degrees * unit**2
-    return float(0.5 * np.log(squared)), float(0.25 * more / squared**2 + 1e-4)
+    usual = degrees * UNIT / typical
+    squared = max(jensen_shannon(pooled, rest) ** 2 - max(degrees * UNIT / rows - usual, 0.0), usual / 4.0)
+    return float(0.5 * np.log(squared)), float((0.5 * np.log(max(typical / rows, 1.0))) ** 2 + 1e-4)
 
 
 def _merged(counts: Floats, cells: int) -> npt.NDArray[np.int64]:

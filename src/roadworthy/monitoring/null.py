@@ -39,6 +39,7 @@ BLOCK = 14
 WARM_UP = 60
 HIGHEST_ORDER = 8
 MEMORIES = 12
+STEPS = 100
 TAIL = 0.10
 GRID = 4_096
 LEAST_REFERENCE_DAYS = 28
@@ -218,11 +219,22 @@ def _worlds(coefficients: Floats, draws: Floats, days: int, more: float) -> Floa
 
 
 def _moments(series: Series) -> tuple[float, float]:
-    """Mean and between-day variance (DerSimonian and Laird's moments, one step)."""
-    rough = float(series.value.var(ddof=1))
-    between = max(rough - float(series.variance.mean()), 0.0)
-    weight = 1.0 / (between + series.variance)
-    return float(weight @ series.value / weight.sum()), between
+    """Mean and between-day variance: DerSimonian and Laird's moments, raised until no more than chance is left.
+
+    Days of few rows may be hundreds of times less sure than others. Their average sampling variance may leave nothing
+    between the sure days, all of which would look impossible; so the days divided by what they are expected to vary
+    by have at most unit variance (Paule and Mandel 1982).
+    """
+    between = max(float(series.value.var(ddof=1) - series.variance.mean()), 0.0)
+    for _ in range(STEPS):  # Newton's; the excess is convex and falls, so it is never overshot
+        weight = 1.0 / (between + series.variance)
+        mean = float(weight @ series.value / weight.sum())
+        squared = (series.value - mean) ** 2
+        excess = float(weight @ squared) - (series.days.size - 1)
+        if excess <= 1e-6 * series.days.size:
+            break
+        between += excess / float(weight**2 @ squared)
+    return mean, between
 
 
 def _innovations(residuals: Floats, days: int) -> Floats:

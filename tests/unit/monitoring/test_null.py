@@ -106,6 +106,16 @@ def test_few_rows_widen_the_limits() -> None:
     assert quiet.beyond < busy.beyond / 2
 
 
+def test_a_few_very_unsure_days_do_not_make_the_others_look_sure() -> None:
+    """Every seventh day with a sampling variance of 20: the other days still differ by what they differ by."""
+    calm = series(180, 0.0, 2)
+    unsure = np.where(calm.days % 7 == 0, 20.0, 1e-4)
+    null = learn(Series(calm.days, calm.value, unsure), windows=(1,), side="above", per_year=0.1)
+    assert null is not None
+    sure = calm.value[unsure < 1.0]
+    assert sure.std() / np.sqrt(null.between) == pytest.approx(1.0, abs=0.15)
+
+
 def test_a_window_with_too_few_days_is_not_judged() -> None:
     """Half of the days must be there."""
     null = learn(series(180, 0.0, 2), windows=(7, 28), side="both", per_year=0.1)
