@@ -1,7 +1,7 @@
-"""Exactly which rows something was made of: a set of keys on disk.
+"""Exactly whose rows something was made of: a set of keys on disk, which for a version are the units.
 
-A fingerprint says whether two tables are the same; a manifest says which rows a version was trained on, so that a bad
-row leads to its versions and a test row is found among training rows.
+A fingerprint says whether two tables are the same; a manifest says of which units there were training rows, so that a
+bad row leads to its versions. That a unit is in it does not say which of its rows were, where it has several.
 """
 
 from __future__ import annotations

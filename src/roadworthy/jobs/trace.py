@@ -1,4 +1,4 @@
-"""Follows the thread: from a prediction to its version, run and training rows; from a row to what was trained on it.
+"""Follows the thread: from a prediction to its version, run and training rows; from a unit to what was trained on it.
 
 Not here: why a prediction came out as it did. Everything said is read from stores and checked against digests.
 """
@@ -92,7 +92,7 @@ class PredictionTrace(msgspec.Struct, frozen=True, kw_only=True):
     output            what the model said; None where it said nothing
     plan              number of the plan that routed it
     version           None when the log names a version that is not registered here
-    trained_on_unit   whether this very unit was among the training rows; None where that was not recorded
+    trained_on_unit   whether rows of this unit were among the training rows; None where that was not recorded
     unseen            features whose inputs were missing or unknown; None where the version cannot be loaded to say
     """
 
@@ -139,15 +139,16 @@ class PredictionTrace(msgspec.Struct, frozen=True, kw_only=True):
 
     def _about_unit(self) -> str:
         if self.trained_on_unit is None:
-            return "Its training keys were not recorded, so nobody knows whether this unit was among them"
-        among = "was" if self.trained_on_unit else "was not"
-        return f"{self.unit!r} {among} among its training rows"
+            return "Its training keys were not recorded, so nobody knows whether rows of this unit were there"
+        subject = "rows of" if self.trained_on_unit else "no row of"
+        return f"{subject} unit {self.unit!r} {'were' if self.trained_on_unit else 'was'} among its training rows"
 
 
 class RowTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row of history went into.
+    """What the rows of a unit in the history went into.
 
-    versions      trained on it
+    key           the unit
+    versions      trained on rows of it
     without       versions that were not trained on it
     unrecorded    versions whose training keys were not recorded
     answers       answers that reached somebody, by version that was trained on it
@@ -163,9 +164,9 @@ class RowTrace(msgspec.Struct, frozen=True, kw_only=True):
     affected: int
 
     def sentences(self) -> list[str]:
-        """The trace for a person, from the row forward to the answers."""
+        """The trace for a person, from the rows forward to the answers."""
         references = ", ".join(version.reference for version in self.versions)
-        lines = [f"{self.key!r} is among the training rows of {references}"]
+        lines = [f"rows of unit {self.key!r} are among the training rows of {references}"]
         for version in self.versions:
             lines.append(f"{version.reference} gave {self.answers.get(version.version, 0):,} answers")
             lines += _version_lines(version)
@@ -183,9 +184,9 @@ Trace: TypeAlias = PredictionTrace | RowTrace
 
 
 def trace(stores: Stores, what: str) -> Trace:
-    """Trace the identifier of a prediction, or `MODEL:KEY` of a row of history.
+    """Trace the identifier of a prediction, or `MODEL:UNIT` of rows of history.
 
-    Where there is only one model, `KEY` alone is understood too; a key may hold colons itself.
+    Where there is only one model, `UNIT` alone is understood too; a unit may hold colons itself.
 
     raises   UnknownName when there is nothing of that name, CorruptArtifact when recorded training keys were changed
     """
@@ -225,7 +226,7 @@ def instant_of(identifier: str) -> datetime:
     if not is_identifier(identifier):
         raise UnknownName(
             f"{identifier!r} is neither the identifier of a prediction (a UUIDv7, as answers and `roadworthy log` "
-            "show it) nor MODEL:KEY of a row of history"
+            "show it) nor MODEL:UNIT of rows of history"
         )
     return instant((UUID(identifier).int >> 80) * 1_000)
 
@@ -287,9 +288,9 @@ def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
     if not trained:
         checked = [version for version, known in among.items() if known is not None]
         raise UnknownName(
-            f"{key!r} is among the training rows of no version of {model} ({len(checked)} looked at, whose keys "
-            "were recorded), and not the identifier of a prediction: write the key as it stands in the history's "
-            "unit column, or a UUIDv7 as answers and `roadworthy log` show it"
+            f"rows of unit {key!r} are among the training rows of no version of {model} ({len(checked)} looked at, whose "
+            "keys were recorded), and not the identifier of a prediction: write the unit as it stands in the "
+            "history's unit column, or a UUIDv7 as answers and `roadworthy log` show it"
         )
     answers = _answers(stores, model, [row.version for row in trained])
     return RowTrace(

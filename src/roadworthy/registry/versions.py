@@ -42,7 +42,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     parameters           of the estimator
     metrics              name → value with interval, on held-out rows
     data_fingerprint     of the training table; independent of the order of rows and columns
-    manifest_digest      of the exact list of training keys
+    manifest_digest      of the exact list of units that have training rows
     source_digest        of the user's definition
     build                Roadworthy's version and what else identifies the build
     libraries            distribution name → version

@@ -49,7 +49,7 @@ def test_a_prediction_leads_to_its_version_run_and_digest(
         f"{MODEL}@{version}",
         registered.digest[:16],
         "gate: never asked",
-        "was not among",
+        "no row of unit",
     ):
         assert fact in text
 
@@ -61,7 +61,7 @@ def test_a_prediction_about_a_training_row_says_so(own_stores: Stores, own: Smal
     (first, *_) = answer(own_stores, journal, 1, questions_of(own_stores, own, day, day + timedelta(days=1)))
     found = traced(own_stores, first)
     assert found.trained_on_unit is True
-    assert found.sentences()[-1].endswith("was among its training rows")
+    assert found.sentences()[-1].endswith(f"rows of unit {found.unit!r} were among its training rows")
 
 
 def test_a_row_leads_to_the_versions_trained_on_it_and_to_all_they_answered(small_stores: Stores) -> None:
@@ -73,6 +73,7 @@ def test_a_row_leads_to_the_versions_trained_on_it_and_to_all_they_answered(smal
     assert (early.answers, early.affected) == ({1: 930, 2: 570}, 1_500)
     assert ([version.version for version in late.versions], late.without) == ([2], (1,))
     assert late.affected == 570
+    assert late.sentences()[0] == f"rows of unit {late.key!r} are among the training rows of {MODEL}@2"
     assert late.sentences()[-1] == "Affected in all: 570 answers"
 
 
@@ -124,8 +125,8 @@ def test_nothing_of_that_name_is_said_with_what_was_looked_at(small_stores: Stor
     unknown = uuid7(micros(PROMOTED), random.Random(99))
     for what, said in (
         (unknown, f"no prediction {unknown} of {MODEL} .* within a day of 2013-04-01 00:00"),
-        (f"{MODEL}:T99999", "'T99999' is among the training rows of no version of trip-delay"),
-        ("other:T00005", "'other:T00005' is among the training rows of no version"),
+        (f"{MODEL}:T99999", "rows of unit 'T99999' are among the training rows of no version of trip-delay"),
+        ("other:T00005", "rows of unit 'other:T00005' are among the training rows of no version"),
         ("T99999", "and not the identifier of a prediction"),
     ):
         with pytest.raises(UnknownName, match=said):
