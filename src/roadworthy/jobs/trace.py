@@ -288,8 +288,8 @@ def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
     if not trained:
         checked = [version for version, known in among.items() if known is not None]
         raise UnknownName(
-            f"rows of unit {key!r} are among the training rows of no version of {model} ({len(checked)} looked at, whose "
-            "keys were recorded), and not the identifier of a prediction: write the unit as it stands in the "
+            f"rows of unit {key!r} are among the training rows of no version of {model} ({len(checked)} looked at, "
+            "whose keys were recorded), and not the identifier of a prediction: write the unit as it stands in the "
             "history's unit column, or a UUIDv7 as answers and `roadworthy log` show it"
         )
     answers = _answers(stores, model, [row.version for row in trained])
