@@ -113,3 +113,11 @@ def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> No
         DefinitionError, match=r"slip\.py, line 5, could not be read: TypeError: must be real"
     ):
         load_definition(file)
+
+
+def test_how_a_check_counts_is_one_of_two_words() -> None:
+    """Whether its name is a check of the gate is seen when it is trained."""
+    with pytest.raises(
+        DefinitionError, match=r"checks\['goldens'\] is 'off': write 'required' or 'advisory'"
+    ):
+        replace(MODEL, checks={"goldens": "off"})

@@ -58,3 +58,14 @@ def test_a_champion_answers_since_it_became_one_whatever_was_released_beside_it(
     assert champion_since(town_stores, MODEL) is None
     serve(town_stores, Route(champion=1), OPENED + 3 * DAY)
     assert champion_since(town_stores, MODEL) == OPENED + 3 * DAY
+
+
+def test_the_owner_of_a_model_says_which_checks_block(town: Town, town_stores: Stores) -> None:
+    """What is advisory for them is read and blocks nothing; what they require must pass."""
+    before = {note.name: note.required for note in gate(town_stores, f"{MODEL}@1").report.checks}
+    text = town.definition.read_text()
+    declared = '    checks={"batch_invariance": "advisory", "champion_rows": "required"}, limits='
+    town.definition.write_text(text.replace("    limits=", declared))
+    assert town.train(town_stores).redeclared == ("checks",)
+    after = {note.name: note.required for note in gate(town_stores, f"{MODEL}@1").report.checks}
+    assert {name for name in before if before[name] != after[name]} == {"batch_invariance", "champion_rows"}

@@ -67,3 +67,13 @@ def test_a_log_that_is_kept_too_short_for_outcomes_is_said_so(own_stores: Stores
         f"1 days are kept; too short to judge predictions by their outcomes: {MODEL} (complete after 3 days)"
     )
     assert retain_log(stores, "3d", actor="anna").sentence.endswith("3 days are kept")
+
+
+def test_a_damaged_version_does_not_hide_what_was_dropped(own_stores: Stores) -> None:
+    """The rows are gone and the ledger says so: whoever asked is told, though how late outcomes come is not known."""
+    stores = at(own_stores, datetime(2013, 4, 10, tzinfo=UTC))
+    for row in stores.versions.all(MODEL):
+        (stores.settings.artifacts / row.digest / "model.json").unlink()
+    done = retain_log(stores, "1d", actor="anna")
+    assert done.rows > 0
+    assert done.sentence.endswith("1 days are kept")

@@ -139,3 +139,12 @@ def test_training_keys_that_were_changed_are_not_believed(own_stores: Stores) ->
     manifest_path(own_stores, first).write_bytes(manifest_path(own_stores, second).read_bytes())
     with pytest.raises(CorruptArtifact, match="restore it from a copy"):
         trace(own_stores, f"{MODEL}:T00005")
+
+
+def test_a_damaged_version_is_said_to_be_unknown_and_hides_no_other(own_stores: Stores) -> None:
+    """Whether its unit is hashed is written in the artifact: without it nobody can say what it was trained on."""
+    first, second = own_stores.versions.all(MODEL)
+    (own_stores.settings.artifacts / first.digest / "model.json").write_text("{")
+    found = trace(own_stores, f"{MODEL}:T00005")
+    assert isinstance(found, RowTrace)
+    assert (found.unrecorded, [one.version for one in found.versions]) == ((first.version,), [second.version])

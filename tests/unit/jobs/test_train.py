@@ -67,6 +67,17 @@ def test_limits_and_slices_that_changed_alone_count_and_stand_in_the_ledger(
     assert entry.details["limits"]["now"]["auc"] == ">= 0.99"
 
 
+def test_a_check_that_the_gate_does_not_have_is_refused_before_anything_is_read(
+    town: Town, town_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes `champoin` would believe that it was off, or on."""
+    text = town.definition.read_text()
+    town.definition.write_text(text.replace("    limits=", '    checks={"champoin": "advisory"}, limits='))
+    monkeypatch.setattr(training, "load_questions", lambda *_: pytest.fail("the history was read"))
+    with pytest.raises(DefinitionError, match=r"no check 'champoin'; it has later_rows, .*champion"):
+        train(town_stores, town.definition, until=OPENED)
+
+
 def test_training_again_with_the_same_limits_is_no_change(town: Town, town_stores: Stores) -> None:
     """Nothing is said and nothing is written."""
     again = town.train(town_stores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -70,3 +71,18 @@ def test_work_that_nobody_waits_for_gives_way() -> None:
     run("prediction log", yielding=True)
     run("heartbeat", yielding=False)
     assert found == {"prediction log": NICE, "heartbeat": os.getpriority(os.PRIO_PROCESS, 0)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_where_priorities_may_not_be_changed_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some containers forbid the call; the log is rolled there all the same."""
+
+    def forbidden(*_: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    done = threading.Event()
+    task = Repeating("prediction log", done.set, 60.0, Troubles(), yielding=True)
+    task.start()
+    assert done.wait(10)
+    task.stop(10)
