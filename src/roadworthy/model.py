@@ -34,6 +34,9 @@ OUTPUTS = (0.0, 1.0)
 
 Parsed = TypeVar("Parsed")
 
+#: How a check of the gate counts: only `pass` lets a version advance, or it is read and blocks nothing.
+COUNTS = ("required", "advisory")
+
 Absent = Literal["negative", "unknown"]
 Attribute = Literal["first", "last", "all"]
 
@@ -89,6 +92,7 @@ class Model:
     estimator   an unfitted scikit-learn style classifier that has a registered safe format
     slices      columns (inputs or context) by which quality is looked at separately
     limits      metric name → limit, such as `{"auc": ">= 0.65"}`; the gate refuses a model without any
+    checks      name of a check of the gate → `required` or `advisory`, where it is to count otherwise than by default
     deadline    when an answer is too late, such as `50ms`; None: whenever it comes
     fallback    who answers in its place when it fails or is late: `"standby"`, a `rule`, a number, or several of
                 them in this order; nobody by default
@@ -105,6 +109,7 @@ class Model:
     context: Sequence[str] = ()
     slices: Sequence[str] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
+    checks: Mapping[str, str] = field(default_factory=dict)
     deadline: str | None = None
     fallback: Fallback | Sequence[Fallback] = ()
     automation: Sequence[Band] = ()
@@ -128,6 +133,11 @@ class Model:
                 f"model {self.name}: limits on {', '.join(unknown)} are not known; known are {', '.join(LIMIT_NAMES)}"
             )
         self.parsed_limits()
+        for name, counts in self.checks.items():
+            if counts not in COUNTS:
+                raise DefinitionError(
+                    f"model {self.name}: checks[{name!r}] is {counts!r}: write {' or '.join(map(repr, COUNTS))}"
+                )
         repeated = sorted(set(self.context) & set(self.input_columns()))
         if repeated:
             raise DefinitionError(

@@ -1,6 +1,6 @@
 """Answers in the log that reached somebody, counted by day, version and role.
 
-Read a month at a time and three columns of it, so that the memory this takes does not grow with the log.
+Read a month at a time and the few columns that are counted, so that the memory this takes does not grow with the log.
 """
 
 from __future__ import annotations

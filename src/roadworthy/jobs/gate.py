@@ -19,6 +19,7 @@ from roadworthy.errors import CorruptArtifact, Refused
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.gate import page
+from roadworthy.gate.catalogue import checks_as
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, TrainingFacts
 from roadworthy.gate.report import GateReport, judge
 from roadworthy.jobs.hiding import hide_table
@@ -68,7 +69,7 @@ def gate(
         _approve(stores, row, approve_first, who, now, moment)
     evidence = measure(stores, row, progress)
     progress("judge", 0, 1)
-    report = judge(evidence, moment)
+    report = judge(evidence, moment, checks_as(row.run.details.get("checks", {})))
     stores.gates.record_gate(
         row.model,
         row.version,

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import msgspec
 
-from roadworthy.errors import DefinitionError
+from roadworthy.errors import DefinitionError, RoadworthyError
 from roadworthy.jobs.stores import Stores
 from roadworthy.predictionlog.compact import compact
 from roadworthy.predictionlog.retain import KEEP_FILE, keep_days, kept_days, retain
@@ -105,7 +105,10 @@ def _unjudged(stores: Stores, days: int) -> str:
     newest = {row.model: row for row in stores.versions.all()}
     late = []
     for name, row in newest.items():
-        window = read_model(stores.settings.artifacts / row.digest).outcome.get("window_seconds", 0)
+        try:
+            window = read_model(stores.settings.artifacts / row.digest).outcome.get("window_seconds", 0)
+        except RoadworthyError:  # of a version that is damaged nothing is known; the rows are dropped already
+            continue
         if days < (ripe := int(window) // 86_400 + 2):
             late.append(f"{name} (complete after {ripe} days)")
     return f"; too short to judge predictions by their outcomes: {', '.join(late)}" if late else ""

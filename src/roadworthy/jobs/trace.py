@@ -247,7 +247,7 @@ def is_identifier(text: str) -> bool:
 def _prediction(stores: Stores, model: str, row: dict[str, Any]) -> PredictionTrace:
     registered = {version.version: version for version in stores.versions.all(model)}
     version = registered.get(row["version"])
-    on_unit = None if version is None else _trained_on(stores, version, row["unit"])
+    on_unit = None if version is None else _trained_on(stores, version, [row["unit"]])
     return PredictionTrace(
         id=row["id"], model=model, event_time=row["event_time"], unit=row["unit"], role=row["role"],
         status=row["status"], error=row["error"], output=row["output"], plan=row["plan"], node=row["node"],
@@ -283,7 +283,7 @@ def _unseen(stores: Stores, version: VersionRow, row: dict[str, Any]) -> tuple[T
 
 def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
     rows = stores.versions.all(model)
-    among = {row.version: _trained_on(stores, row, *_as_kept(stores, row, key)) for row in rows}
+    among = {row.version: _trained_on(stores, row, _as_kept(stores, row, key)) for row in rows}
     trained = [row for row in rows if among[row.version]]
     if not trained:
         checked = [version for version, known in among.items() if known is not None]
@@ -310,15 +310,21 @@ def _answers(stores: Stores, model: str, versions: list[int]) -> dict[int, int]:
 
 
 def _as_kept(stores: Stores, row: VersionRow, key: str) -> list[str]:
-    """What a key may be called among the training keys of a version, which are hashes where its unit is sensitive."""
-    model = read_model(stores.settings.artifacts / row.digest)
+    """What a key may be called among the training keys of a version, which are hashes where its unit is sensitive.
+
+    None at all where that cannot be told, because the version's artifact is lost or damaged.
+    """
+    try:
+        model = read_model(stores.settings.artifacts / row.digest)
+    except RoadworthyError:
+        return []
     hides = model.unit in model.input_schema.get("sensitive", ())
     return [key, hashed_text(key, workspace_key(stores))] if hides else [key]
 
 
-def _trained_on(stores: Stores, row: VersionRow, *names: str) -> bool | None:
-    """Whether a version was trained on a key of one of these names; None where its keys were not recorded."""
-    if not row.run.manifest_digest:
+def _trained_on(stores: Stores, row: VersionRow, names: list[str]) -> bool | None:
+    """Whether a version was trained on a key of one of these names; None where that cannot be told."""
+    if not row.run.manifest_digest or not names:
         return None
     keys = read_manifest(manifest_path(stores, row.digest), row.run.manifest_digest)
     return bool(keys.contains(pa.array(names, pa.string())).any())

@@ -24,6 +24,7 @@ from roadworthy.estimators.accepted import format_for
 from roadworthy.features.arrow import batch_from_arrow, schema_from_arrow
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.schema import InputSchema, Role
+from roadworthy.gate.catalogue import checks_as
 from roadworthy.jobs.answers import answered
 from roadworthy.jobs.hiding import hide_questions
 from roadworthy.jobs.questions import Questions, load_questions
@@ -99,6 +100,7 @@ def train(
     definition = load_definition(path)
     chosen = definition.model(model)
     format_for(chosen.estimator)
+    checks_as(chosen.checks)
     end = stores.clock.now() if until is None else as_instant(until)
     start = None if since is None else as_instant(since)
     cut = end - as_duration(holdout)
@@ -173,8 +175,15 @@ def _register(
     keys = manifest(unit_texts(learn.table.column(model.unit)))
     now = stores.clock.now()
     known = any(row.digest == digest for row in stores.versions.all(model.name))
-    _keep_evidence(stores, digest, later, keys.write)
-    declared = {"limits": dict(model.limits), "slices": list(model.slices)}
+    table = later.table.append_column("label", pa.array(later.label))
+    _keep_evidence(
+        stores, digest,
+        {
+            holdout_path(stores, digest).name: lambda path: pq.write_table(table, path, compression="zstd"),
+            manifest_path(stores, digest).name: keys.write,
+        },
+    )  # fmt: skip
+    declared = {"limits": dict(model.limits), "slices": list(model.slices), "checks": dict(model.checks)}
     run = RunRecord(
         parameters=_plain(model.estimator.get_params()),
         metrics=metrics,
@@ -249,8 +258,11 @@ def _intervals(p: Floats, y: Floats, days: np.ndarray, seed: int) -> dict[str, M
     return {str(name): Measured(each.value, each.low, each.high, len(y)) for name, each in found.items()}
 
 
-def _keep_evidence(stores: Stores, digest: str, later: Questions, write_keys: Callable[[Path], None]) -> None:
-    """Held-out rows and training keys, whole or not at all; those of a version known before stay as they are."""
+def _keep_evidence(stores: Stores, digest: str, files: Mapping[str, Callable[[Path], object]]) -> None:
+    """What the gate will look at, whole or not at all; that of a version known before stays as it is.
+
+    files   name of a file → what writes it at a path
+    """
     home = holdout_path(stores, digest).parent
     if home.exists():
         return
@@ -258,9 +270,8 @@ def _keep_evidence(stores: Stores, digest: str, later: Questions, write_keys: Ca
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=".incoming-") as room:
         draft = Path(room) / "evidence"
         draft.mkdir()
-        table = later.table.append_column("label", pa.array(later.label))
-        pq.write_table(table, draft / holdout_path(stores, digest).name, compression="zstd")
-        write_keys(draft / manifest_path(stores, digest).name)
+        for name, write in files.items():
+            write(draft / name)
         try:
             draft.rename(home)
         except OSError:

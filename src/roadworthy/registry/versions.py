@@ -210,7 +210,7 @@ class Versions:
             changed = {
                 name: {"was": run.details.get(name), "now": now}
                 for name, now in declared.items()
-                if run.details.get(name) != now
+                if run.details.get(name, type(now)()) != now
             }
             if changed:
                 now_so = msgspec.structs.replace(run, details={**run.details, **declared})

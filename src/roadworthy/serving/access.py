@@ -45,9 +45,8 @@ class Guard:
         """
         if file is None:
             return cls()
-        return cls(
-            read_node_tokens(file), file
-        )  # without a stamp, so that `refresh` sees what came meanwhile
+        # Without a stamp, so that `refresh` sees what came meanwhile.
+        return cls(read_node_tokens(file), file)
 
     def replace(self, tokens: Iterable[Token | str]) -> None:
         """From now on these tokens alone are known.

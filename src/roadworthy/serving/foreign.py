@@ -68,6 +68,18 @@ class _Planned:
 
 
 @dataclass(frozen=True)
+class _Hiding:
+    """What versions of a model that are served here hash before they log it.
+
+    columns    their names, and the key of each
+    unit_key   of units; b"" where they are logged as they come
+    """
+
+    columns: Mapping[str, bytes]
+    unit_key: bytes
+
+
+@dataclass(frozen=True)
 class ForeignReader:
     """Reads requests with predictions that were made elsewhere.
 
@@ -97,7 +109,8 @@ class ForeignReader:
         sent = asked.predictions
         plans = self._planned(asked, served)
         rows = _typed(sent, plans)
-        if faults := first(_unhashable(sent, rows, served)):
+        hiding = {name: _Hiding(model.sensitive, max(model.unit_keys)) for name, model in served.items()}
+        if faults := first(_unhashable(sent, rows, hiding)):
             raise invalid(faults)
         self._hold(plans, served)
         schemas = {key: self.schemas.schema(key) for key in plans}
@@ -105,7 +118,7 @@ class ForeignReader:
             key: (schema.digest, [field.name for field in schema.fields]) for key, schema in schemas.items()
         }
         records = []
-        for one, row in map(partial(_hidden, served), sent, rows):
+        for one, row in map(partial(_hidden, hiding), sent, rows):
             digest, order = shapes[Key(one.model, one.version)]
             values = tuple(row.get(name) for name in order)
             role = "shadow" if one.model in served else one.role or "champion"
@@ -172,12 +185,12 @@ class ForeignReader:
 
 
 def _unhashable(
-    sent: Sequence[Sent], rows: Sequence[Mapping[str, Any]], served: Mapping[str, Served]
+    sent: Sequence[Sent], rows: Sequence[Mapping[str, Any]], hiding: Mapping[str, _Hiding]
 ) -> Iterator[Fault]:
     """Values of sensitive columns that are no text, so that there is nothing to hash."""
-    hidden = {name: model.sensitive for name, model in served.items()}
     for number, (one, row) in enumerate(zip(sent, rows, strict=True)):
-        for name in hidden.get(one.model, ()):
+        hides = hiding.get(one.model)
+        for name in hides.columns if hides else ():
             if not isinstance(row.get(name), (str, list, NoneType)):
                 part = "inputs" if name in one.inputs else "context"
                 wanted = f"a text, because a version of {shown(one.model)} that is served here hashes it"
@@ -185,17 +198,16 @@ def _unhashable(
                 yield Fault(f"$.predictions[{number}].{part}.{shown(name)}", wanted, got)
 
 
-def _hidden(served: Mapping[str, Served], sent: Sent, row: dict[str, Any]) -> tuple[Sent, Mapping[str, Any]]:
+def _hidden(hiding: Mapping[str, _Hiding], sent: Sent, row: dict[str, Any]) -> tuple[Sent, Mapping[str, Any]]:
     """A prediction with its sensitive texts hashed, as they are in those of the versions that are served here."""
-    model = served.get(sent.model)
-    if model is None:
+    hides = hiding.get(sent.model)
+    if hides is None:
         return sent, row
-    unit_key = max(model.unit_keys)
-    if sent.unit and unit_key:
-        sent = msgspec.structs.replace(sent, unit=hashed_text(sent.unit, unit_key))
-    texts = {name: value for name, value in row.items() if name in model.sensitive and value is not None}
+    if sent.unit and hides.unit_key:
+        sent = msgspec.structs.replace(sent, unit=hashed_text(sent.unit, hides.unit_key))
+    texts = {name: value for name, value in row.items() if name in hides.columns and value is not None}
     for name, value in texts.items():
-        (hidden,) = hide_rows([(value,)], (0,), model.sensitive[name])
+        (hidden,) = hide_rows([(value,)], (0,), hides.columns[name])
         texts[name] = hidden[0]
     return sent, {**row, **texts}
 

@@ -5,6 +5,7 @@ Not here: what the tasks are.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -90,7 +91,8 @@ class Repeating:
 
     def _run(self) -> None:
         if self._yielding and sys.platform == "linux":  # where a thread has a priority of its own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+            with contextlib.suppress(OSError):  # where that is not allowed, it works on at the usual priority
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while not self._stopped.is_set():
             began = time.monotonic()
             self.once()
