@@ -1,4 +1,4 @@
-"""The checks of the gate, in the order in which a report lists them. A new check is one file and one line here.
+"""The checks of the gate, grouped by what they ask about. A new check is one file and one line here, in its group.
 
 Not here: what any of them does; see the file of its name.
 """
@@ -22,17 +22,31 @@ from roadworthy.gate import (
 )
 from roadworthy.gate.check import Check
 
-CHECKS: tuple[Check, ...] = (
-    later_rows.CHECK,
-    constant_output.CHECK,
-    better_than_baseline.CHECK,
-    limits.CHECK,
-    champion.CHECK,
-    batch_invariance.CHECK,
-    goldens.CHECK,
-    calibration.CHECK,
-    champion_rows.CHECK,
-)
+#: What the gate asks about, in the order in which a report lists it, each with its checks.
+GROUPS: Mapping[str, tuple[Check, ...]] = {
+    "data": (later_rows.CHECK,),
+    "learned": (
+        constant_output.CHECK,
+        better_than_baseline.CHECK,
+        limits.CHECK,
+        calibration.CHECK,
+    ),
+    "compared": (
+        champion.CHECK,
+        champion_rows.CHECK,
+    ),
+    "served": (),
+    "infrastructure": (
+        batch_invariance.CHECK,
+        goldens.CHECK,
+    ),
+    "people": (),
+}
+
+CHECKS: tuple[Check, ...] = tuple(check for checks in GROUPS.values() for check in checks)
+
+#: Name of a check → its group.
+GROUP_OF: Mapping[str, str] = {check.name: group for group, checks in GROUPS.items() for check in checks}
 
 
 def checks_as(declared: Mapping[str, str]) -> tuple[Check, ...]:
