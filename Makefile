@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-static format proof bench-startup bench-serve bench-log bench-demo lock clean
+.PHONY: help setup demo test check check-static format proof docs-checks bench-startup bench-serve bench-log bench-demo lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ format: setup ## let ruff put the code into shape
 
 proof: setup ## the tests at full count: kills, cuts, properties
 	@ROADWORTHY_PROOF=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+docs-checks: setup ## docs/checks: one page for each check of the gate, from its docstring
+	@$(BIN)/python -m roadworthy.gate.documentation docs/checks
 
 bench-startup: setup ## how long the command line takes to answer
 	@$(BIN)/python -m bench.startup

@@ -5,6 +5,8 @@ Not here: colours, tables and pictures (`terminal`, `page`), and the checks' own
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from roadworthy.gate.check import number
 from roadworthy.gate.report import GateReport
 from roadworthy.verdict import Ruling, Verdict
@@ -18,8 +20,27 @@ _BLOCKED: dict[Ruling, str] = {
     "cancelled": "is blocked: the gate was cancelled",
 }
 
+#: What the checks of a group ask about, in the order of the catalogue.
+GROUPS: Mapping[str, str] = {
+    "data": "Is the data what it should be?",
+    "learned": "Did it learn, and does it keep its limits?",
+    "compared": "How does it compare with the version that answers now?",
+    "served": "Will it be served what it was trained on?",
+    "infrastructure": "Does it run as it should?",
+    "people": "Did people look at it?",
+}
+
 #: Units that are written behind a number; a probability and a score need none.
 _UNITS = {"hours": " h", "seconds": " s", "rows": " rows"}
+
+
+def group(name: str) -> str:
+    """What the checks of a group ask; the name itself where an older report has a group that is gone.
+
+    >>> group("people")
+    'Did people look at it?'
+    """
+    return GROUPS.get(name, name)
 
 
 def headline(report: GateReport) -> str:
