@@ -6,7 +6,9 @@ import getpass
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -17,11 +19,12 @@ from roadworthy.data.split import day_number
 from roadworthy.durable import write_whole
 from roadworthy.errors import CorruptArtifact, Refused
 from roadworthy.features.arrow import batch_from_arrow
-from roadworthy.features.batch import Batch, Floats
+from roadworthy.features.batch import Floats
 from roadworthy.gate import page
 from roadworthy.gate.catalogue import checks_as
-from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, TrainingFacts
+from roadworthy.gate.evidence import Approval, Evidence, Holdout, TrainingFacts
 from roadworthy.gate.report import GateReport, judge
+from roadworthy.jobs.gate_arrangements import arrangements
 from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.history import champion_since
 from roadworthy.jobs.staging import ask_goldens
@@ -33,8 +36,7 @@ from roadworthy.verdict import Limit
 
 Progress = Callable[[str, int, int], None]
 
-#: Rows that are scored again in other arrangements.
-ARRANGED = 512
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +120,16 @@ def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, d
         None if route.champion in (None, row.version) else stores.versions.get(row.model, route.champion or 0)
     )
     approvals = stores.ledger.approvals(row.model, row.version)
-    progress("score later rows", 0, 1)
+    step = partial(_step, progress)
     batch = batch_from_arrow(table, scorer.schema)
-    scores = scorer.score(batch).output
-    holdout = _holdout(row, table, scores)
-    if champion is not None:
-        holdout = _beside(stores, holdout, table, scorer, stores.scorer(champion))
-    progress("score later rows", 1, 1)
-    progress("ask a real server", 0, 1)
-    staging = ask_goldens(row, stores.settings.artifacts, scorer)
-    progress("ask a real server", 1, 1)
+
+    def score() -> Holdout:
+        scored = _holdout(row, table, scorer.score(batch).output)
+        return scored if champion is None else _beside(stores, scored, table, scorer, stores.scorer(champion))
+
+    holdout = step("score later rows", score)
+    arranged = step("arrange rows otherwise", lambda: arrangements(scorer, batch, SEED))
+    staging = step("ask a real server", lambda: ask_goldens(row, stores.settings.artifacts, scorer))
     assert row.run.trained_until is not None, "a registered run has a training period"
     return Evidence(
         model=row.model,
@@ -137,7 +139,7 @@ def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, d
         champion_version=None if champion is None else champion.version,
         serves_since=champion_since(stores, row.model) if route.champion == row.version else None,
         first_release=Approval(actor=approvals[-1].actor, reason=approvals[-1].reason) if approvals else None,
-        arrangements=arrangements(scorer, batch),
+        arrangements=arranged,
         tolerance=scorer.predictor.tolerance,
         staging=staging,
         training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
@@ -145,25 +147,12 @@ def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, d
     )
 
 
-def arrangements(scorer: Scorer, batch: Batch) -> tuple[Arrangement, ...]:
-    """The same rows alone, permuted and in batches of seven, brought back into their order."""
-    rows = np.linspace(0, batch.n - 1, min(batch.n, ARRANGED)).astype(np.int64)
-    sample = batch.take(rows)
-    expected = scorer.score(sample).output
-    shuffled = np.random.default_rng(SEED).permutation(sample.n)
-    permuted = np.empty_like(expected)
-    permuted[shuffled] = scorer.score(sample.take(shuffled)).output
-
-    def cut(size: int) -> Floats:
-        starts = range(0, sample.n, size)
-        parts = [sample.take(np.arange(start, min(start + size, sample.n))) for start in starts]
-        return np.concatenate([scorer.score(part).output for part in parts])
-
-    return (
-        Arrangement(name="alone", expected=expected, got=cut(1)),
-        Arrangement(name="permuted", expected=expected, got=permuted),
-        Arrangement(name="batches of 7", expected=expected, got=cut(7)),
-    )
+def _step(progress: Progress, name: str, work: Callable[[], T]) -> T:
+    """Do one step of the measuring, so that whoever watches knows which takes how long."""
+    progress(name, 0, 1)
+    found = work()
+    progress(name, 1, 1)
+    return found
 
 
 def _held_out(stores: Stores, row: VersionRow) -> pa.Table:
