@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.verdict import Limit
 
 Floats = npt.NDArray[np.float64]
@@ -139,6 +140,7 @@ class Evidence:
     tolerance: float = 0.0
     staging: Staging | None = None
     training: TrainingFacts | None = None
+    traffic: Traffic | None = None
     seed: int = 0
 
     @property

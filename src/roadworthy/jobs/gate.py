@@ -24,7 +24,9 @@ from roadworthy.gate import page
 from roadworthy.gate.catalogue import checks_as
 from roadworthy.gate.evidence import Approval, Evidence, Holdout, TrainingFacts
 from roadworthy.gate.report import GateReport, judge
+from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.jobs.gate_arrangements import arrangements
+from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.history import champion_since
 from roadworthy.jobs.staging import ask_goldens
@@ -69,7 +71,7 @@ def gate(
     who = actor or getpass.getuser()
     if approve_first:
         _approve(stores, row, approve_first, who, now, moment)
-    evidence = measure(stores, row, progress)
+    evidence = measure(stores, row, moment, progress)
     progress("judge", 0, 1)
     report = judge(evidence, moment, checks_as(row.run.details.get("checks", {})))
     stores.gates.record_gate(
@@ -111,8 +113,13 @@ def _approve(
         )
 
 
-def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, done, total: None) -> Evidence:
-    """Fill the evidence: held-out rows scored by everyone, other arrangements, golden requests through a server."""
+def measure(
+    stores: Stores, row: VersionRow, now: datetime, progress: Progress = lambda step, done, total: None
+) -> Evidence:
+    """Fill the evidence: held-out rows and logged requests scored by everyone, golden requests through a server.
+
+    now   event time: requests answered later than this are not looked at
+    """
     scorer = stores.scorer(row)
     table = _held_out(stores, row)
     _, route = stores.plans.route(row.model)
@@ -127,7 +134,13 @@ def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, d
         scored = _holdout(row, table, scorer.score(batch).output)
         return scored if champion is None else _beside(stores, scored, table, scorer, stores.scorer(champion))
 
+    def serve() -> Traffic | None:
+        answers = None if champion is None else stores.scorer(champion)
+        itself = scorer if route.champion == row.version else None
+        return served_lately(stores, row, scorer, answers or itself, now, row.run.details["slices"])
+
     holdout = step("score later rows", score)
+    traffic = step("score served requests", serve)
     arranged = step("arrange rows otherwise", lambda: arrangements(scorer, batch, SEED))
     staging = step("ask a real server", lambda: ask_goldens(row, stores.settings.artifacts, scorer))
     assert row.run.trained_until is not None, "a registered run has a training period"
@@ -143,6 +156,7 @@ def measure(stores: Stores, row: VersionRow, progress: Progress = lambda step, d
         tolerance=scorer.predictor.tolerance,
         staging=staging,
         training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
+        traffic=traffic,
         seed=SEED,
     )
 
