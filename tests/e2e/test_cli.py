@@ -168,6 +168,9 @@ def test_the_log_leads_to_a_version_and_a_row_leads_to_the_log(lived: Lived) -> 
     """`log` shows an identifier, `trace` takes it; and the other way round."""
     assert "2013-03-31" in lived.run("log", MODEL, "--limit", "2").out
     (row,) = lived.run("log", MODEL, "--limit", "1", "--json").json
+    assert row["in_origin"] in {"EWR", "JFK"}  # a script gets the whole record
+    assert row["ctx_gate"] in {"A", "B"}
+    assert row["decision"] == ""
     assert f"{MODEL}@1 said {row['output']:.4f}" in lived.run("trace", row["id"]).out
     assert lived.run("trace", row["id"], "--json").json["trained_on_unit"] is False
     assert lived.run("trace", row["id"], "--json").json["unseen"] is not None

@@ -57,7 +57,7 @@ def log(
     name = model or chosen(stores, None)  # one that is served elsewhere is logged and not registered
     rows = newest(
         stores, name, start=parse_instant(start) if start else None, end=parse_instant(end) if end else None,
-        as_of=parse_instant(as_of) if as_of else None, limit=limit,
+        as_of=parse_instant(as_of) if as_of else None, limit=limit, whole=as_json,
     )  # fmt: skip
     columns = ("id, event time (UTC)", "unit", "version", "role", "output", "label")
     cells = [

@@ -5,6 +5,7 @@ Not here: judgement (monitor) and where a prediction comes from (trace).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,10 +31,12 @@ def newest(
     end: datetime | None = None,
     limit: int = 20,
     as_of: datetime | None = None,
+    whole: bool = False,
 ) -> list[dict[str, Any]]:
     """At most `limit` predictions with event time in [start, end), the newest last; `label` is None while unknown.
 
     as_of    labels are those known at this instant; now by default
+    whole    every column of the record, inputs as `in_NAME`, context as `ctx_NAME`; else those of COLUMNS
     raises   UnknownName for a model that has neither versions nor predictions
 
     A model that is served elsewhere has predictions without versions; its outcomes are read as an import declared it.
@@ -41,20 +44,27 @@ def newest(
     """
     if limit < 1:
         raise DefinitionError(f"limit {limit} shows nothing: write a number from 1")
-    table = _last(stores, model, start, end, limit)
+    table = _last(stores, model, start, end, limit, None if whole else COLUMNS)
     if table.num_rows == 0:
         require_model(stores, model)
     known = _labels(stores, model, table, as_of or stores.clock.now())
     return [{**row, "label": known.get(row["id"])} for row in table.to_pylist()]
 
 
-def _last(stores: Stores, model: str, start: datetime | None, end: datetime | None, limit: int) -> pa.Table:
+def _last(
+    stores: Stores,
+    model: str,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+    columns: Sequence[str] | None,
+) -> pa.Table:
     log, namespace = stores.log(), stores.settings.namespace
     days = [] if start else _days(stores, model, end)
     look_back = 1
     while True:
         first = start or (instant(days[-look_back]) if look_back < len(days) else None)
-        table = log.predictions(model, namespace=namespace, start=first, end=end, columns=COLUMNS)
+        table = log.predictions(model, namespace=namespace, start=first, end=end, columns=columns)
         if table.num_rows >= limit or first is start:
             return table.slice(max(table.num_rows - limit, 0))
         look_back *= 4
