@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from crowded_report import crowded
 from gate_evidence import AUGUST, healthy
 from roadworthy.gate.evidence import Evidence
-from roadworthy.gate.report import judge
+from roadworthy.gate.report import GateReport, judge
 from roadworthy.gate.terminal import render
 
 TEXTS = Path(__file__).parent / "gate"
@@ -48,7 +49,17 @@ def unjudged() -> Evidence:
 )
 def test_the_report_reads_as_written(name, evidence) -> None:
     """Reviewed as prose: tests/golden/gate/<name>.txt."""
+    assert printed(judge(evidence(), AUGUST)) == (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "width"), [("many_checks", 100), ("many_checks_on_80_columns", 80)])
+def test_a_report_of_many_checks_stays_readable(name: str, width: int) -> None:
+    """What blocks stands first, parts that pass are one line, what does not apply is one line, no number is cut."""
+    assert printed(crowded(), width) == (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def printed(report: GateReport, width: int = 100) -> str:
+    """The report as a terminal of that width shows it, without colours."""
     written = StringIO()
-    Console(file=written, width=100, color_system=None).print(render(judge(evidence(), AUGUST)))
-    lines = [line.rstrip() for line in written.getvalue().splitlines()]
-    assert "\n".join(lines) + "\n" == (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
+    Console(file=written, width=width, color_system=None).print(render(report))
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from roadworthy.gate import wording
+from roadworthy.gate import arranging, wording
 from roadworthy.gate.check import number
 from roadworthy.gate.report import GateReport
 
@@ -35,7 +35,10 @@ def render(report: GateReport) -> str:
         report=report,
         wording=wording,
         number=number,
-        required={note.name for note in report.checks if note.required},
+        blocking=arranging.reasons(report.decision.blocking),
+        sections=arranging.sections(report),
+        absent=arranging.not_applying(report),
+        advisory=arranging.reasons(report.decision.advisory),
         reliability=reliability(calibration.get("tenths", [])),
         histogram=histogram(calibration.get("histogram", {})),
         moved_slices=rows.get("slices", []),

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.catalogue import CHECKS
+from roadworthy.gate.catalogue import CHECKS, GROUP_OF
 from roadworthy.gate.check import Check
 from roadworthy.gate.decision import GateDecision, Override, decide
 from roadworthy.gate.evidence import Evidence, Floats, Holdout
@@ -24,12 +24,16 @@ REPORT_FORMAT = 1
 
 
 class CheckNote(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check asked when this report was made."""
+    """What a check asked when this report was made.
+
+    group   what it asks about, such as `data`; "" in a report of before there were groups
+    """
 
     name: str
     required: bool
     question: str
     remedy: str
+    group: str = ""
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +129,13 @@ def judge(evidence: Evidence, at: datetime, checks: Sequence[Check] = CHECKS) ->
         decision=decide(verdicts, {check.name for check in checks if check.required}),
         verdicts=verdicts,
         checks=tuple(
-            CheckNote(name=check.name, required=check.required, question=check.question, remedy=check.remedy)
+            CheckNote(
+                name=check.name,
+                required=check.required,
+                question=check.question,
+                remedy=check.remedy,
+                group=GROUP_OF.get(check.name, ""),
+            )
             for check in checks
         ),
         metrics=_metric_rows(evidence),
@@ -151,7 +161,9 @@ def _intervals(scores: Floats | None, data: Holdout, evidence: Evidence) -> dict
     if scores is None:
         return {}
     try:
-        return _measured(metric_intervals(scores, data.labels, data.days, evidence.chance()))
+        return _measured(
+            metric_intervals(scores, data.labels, data.days, evidence.chance(), weights=data.weights)
+        )
     except (TooFewSamples, ValueError):
         return {}  # the checks say why; a table has nothing to show
 
@@ -161,7 +173,9 @@ def _differences(data: Holdout, evidence: Evidence) -> dict[Metric, Measured]:
         return {}
     try:
         return _measured(
-            paired_intervals(data.candidate, data.champion, data.labels, data.days, evidence.chance())
+            paired_intervals(
+                data.candidate, data.champion, data.labels, data.days, evidence.chance(), weights=data.weights
+            )
         )
     except (TooFewSamples, ValueError):
         return {}  # as above

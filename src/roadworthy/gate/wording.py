@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from roadworthy.gate.arranging import Section
 from roadworthy.gate.check import number
 from roadworthy.gate.report import GateReport
 from roadworthy.verdict import Ruling, Verdict
@@ -30,8 +31,8 @@ GROUPS: Mapping[str, str] = {
     "people": "Did people look at it?",
 }
 
-#: Units that are written behind a number; a probability and a score need none.
-_UNITS = {"hours": " h", "seconds": " s", "rows": " rows"}
+#: Units that are written behind a number in another way; a probability and a loss need none.
+_UNITS = {"hours": " h", "seconds": " s", "probability": "", "nats": "", "": ""}
 
 
 def group(name: str) -> str:
@@ -40,7 +41,7 @@ def group(name: str) -> str:
     >>> group("people")
     'Did people look at it?'
     """
-    return GROUPS.get(name, name)
+    return GROUPS.get(name, name or "Checks")
 
 
 def headline(report: GateReport) -> str:
@@ -82,7 +83,15 @@ def measured(verdict: Verdict) -> str:
         return "-"
     low, high = verdict.evidence.get("low"), verdict.evidence.get("high")
     interval = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
-    return f"{number(verdict.measured)}{interval}{_UNITS.get(verdict.unit, '')}"
+    return f"{number(verdict.measured)}{interval}{_UNITS.get(verdict.unit, f' {verdict.unit}')}"
+
+
+def counts(section: Section) -> str:
+    """How many checks of a group did not pass, such as `2 of 5 block, 1 to read`; "" where all pass."""
+    blocking, read, n = section.blocking, section.to_read, len(section.checks)
+    verb = "block" if blocking > 1 else "blocks"
+    parts = [f"{blocking} of {n} {verb}" if n > 1 else verb] if blocking else []
+    return ", ".join([*parts, *([f"{read} to read"] if read else [])])
 
 
 def remedies(report: GateReport) -> tuple[str, ...]:
