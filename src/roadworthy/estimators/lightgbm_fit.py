@@ -16,6 +16,7 @@ from roadworthy.estimators import lightgbm_load
 from roadworthy.estimators.declared import copied, family_refusal
 from roadworthy.estimators.matrix import check_training
 from roadworthy.estimators.protocol import Column, Floats, OnProgress
+from roadworthy.estimators.weights import Array, NewRows, Weights, refuse_trees
 
 CLASS = "lightgbm.LGBMClassifier"
 
@@ -86,6 +87,7 @@ class LightGBMFitted:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
+        self.initial: Mapping[str, Array] = {}
 
     def predictor(self) -> lightgbm_load.LightGBMPredictor:
         """What loading the saved text gives."""
@@ -94,6 +96,14 @@ class LightGBMFitted:
     def save(self, directory: Path) -> None:
         """Write `model.txt`."""
         (directory / lightgbm_load.FILE).write_bytes(self.text)
+
+    def weights(self) -> Weights:
+        """No array by name: trees have no rows."""
+        return Weights("trees", ())
+
+    def with_rows(self, rows: NewRows) -> LightGBMFitted:
+        """Refused: trees have no rows."""
+        raise refuse_trees()
 
 
 def settings(given: Mapping[str, Any], seed: int, threads: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Not here: predicting. scikit-learn itself is not imported: the declared estimato
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,11 @@ from roadworthy.estimators.linear_load import (
     NumberWeight,
     Weights,
 )
+from roadworthy.estimators.linear_weights import weights_of, with_rows
 from roadworthy.estimators.matrix import check_training, require_numbers
 from roadworthy.estimators.protocol import Column, Floats, OnProgress
+from roadworthy.estimators.weights import Array, NewRows
+from roadworthy.estimators.weights import Weights as WeightArrays
 
 CLASS = "sklearn.LogisticRegression"
 
@@ -74,6 +77,7 @@ class LinearFitted:
 
     def __init__(self, model: LinearModel) -> None:
         self.model = model
+        self.initial: Mapping[str, Array] = {}
 
     def predictor(self) -> LinearPredictor:
         """What loading the saved weights gives."""
@@ -82,6 +86,14 @@ class LinearFitted:
     def save(self, directory: Path) -> None:
         """Write `linear.json`; numbers in the shortest form that reads back exactly."""
         (directory / linear_load.FILE).write_bytes(msgspec.json.encode(self.model, order="sorted") + b"\n")
+
+    def weights(self) -> WeightArrays:
+        """Coefficients by column."""
+        return weights_of(self.model)
+
+    def with_rows(self, rows: NewRows) -> LinearFitted:
+        """The same with other coefficients for some categories."""
+        return LinearFitted(with_rows(self.model, rows))
 
 
 def _model(fitted: Any, columns: Sequence[Column], spread: list[tuple[float, float]]) -> LinearModel:

@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ import msgspec
 import numpy as np
 
 from roadworthy.errors import DefinitionError
-from roadworthy.estimators import onnx_load, onnx_mlp, onnx_trees
+from roadworthy.estimators import onnx_load, onnx_mlp, onnx_trees, onnx_weights
 from roadworthy.estimators.declared import class_name, copied, family_refusal
 from roadworthy.estimators.design import design
 from roadworthy.estimators.matrix import check_training, require_numbers
 from roadworthy.estimators.onnx_graph import checked
 from roadworthy.estimators.onnx_load import Layout, OnnxPredictor
 from roadworthy.estimators.protocol import Column, Floats, OnProgress
+from roadworthy.estimators.weights import Array, NewRows, Weights
 
 MLP = "sklearn.MLPClassifier"
 TREES = "sklearn.HistGradientBoostingClassifier"
@@ -41,9 +42,10 @@ _ALONE = threading.Lock()
 class OnnxFitted:
     """A checked graph."""
 
-    def __init__(self, graph: bytes, layout: Layout) -> None:
+    def __init__(self, graph: bytes, layout: Layout, initial: Mapping[str, Array] | None = None) -> None:
         self.graph = graph
         self.layout = layout
+        self.initial: Mapping[str, Array] = initial or {}
 
     def predictor(self) -> OnnxPredictor:
         """What loading the saved graph gives."""
@@ -55,6 +57,15 @@ class OnnxFitted:
         (directory / onnx_load.LAYOUT_FILE).write_bytes(
             msgspec.json.encode(self.layout, order="sorted") + b"\n"
         )
+
+    def weights(self) -> Weights:
+        """The graph's arrays."""
+        return onnx_weights.weights_of(self.graph, self.layout)
+
+    def with_rows(self, rows: NewRows) -> OnnxFitted:
+        """The same graph with other rows in its arrays; Refused for trees."""
+        graph = onnx_weights.with_rows(self.graph, self.layout, rows)
+        return OnnxFitted(graph, self.layout, self.initial)
 
 
 class OnnxMLPFormat:
@@ -91,6 +102,8 @@ class OnnxMLPFormat:
         matrix, spread = design(rows, columns)
         with _ALONE, _one_thread():
             _reported(on_progress, lambda: fitted.fit(matrix, y))
+        # what no row showed has no gradient and would keep its random start, in every answer that meets it
+        fitted.coefs_[0][np.asarray(abs(matrix).sum(axis=0)).ravel() == 0.0] = 0.0
         found = OnnxFitted(*checked(onnx_mlp.graph_of(fitted, columns, spread), columns))
         _try(found, rows, columns, fitted.predict_proba(matrix[:_TRIED])[:, 1])
         return found
@@ -149,6 +162,7 @@ class OnnxExportedFormat:
     """Any estimator that hands out its own graph: `fit(X, y)`, `get_params()` and `to_onnx() -> bytes`.
 
     Where `fit` takes `columns`, it is given them; where there is a parameter `random_state` left at None, the seed.
+    Where there is `initial_weights() -> name of an initialiser → array before training`, it is compared with the graph.
     """
 
     name = onnx_load.NAME
@@ -187,8 +201,8 @@ class OnnxExportedFormat:
         more = {"columns": columns} if "columns" in inspect.signature(fitted.fit).parameters else {}
         _reported(on_progress, lambda: fitted.fit(rows, y, **more))
         graph, layout = checked(fitted.to_onnx(), columns)
-        found = OnnxFitted(graph, layout)
         try:
+            found = OnnxFitted(graph, layout, _initial(fitted, graph))
             _try(found, rows, columns, None)
         except DefinitionError as error:
             raise DefinitionError(f"{class_name(type(estimator))}: {error}") from error
@@ -214,6 +228,22 @@ def _try(fitted: OnnxFitted, rows: Floats, columns: Sequence[Column], expected: 
     _within(predictor.predict(tried[::-1])[::-1], together, "another answer when the order of rows changes")
     if expected is not None:
         _within(together, expected, "another answer than the library that fitted it")
+
+
+def _initial(fitted: Any, graph: bytes) -> Mapping[str, Array]:
+    """What the estimator says its arrays held before training; DefinitionError where the graph has no such array."""
+    if not callable(getattr(fitted, "initial_weights", None)):
+        return {}
+    shapes = onnx_weights.shapes_of(graph)
+    initial = {name: np.asarray(values) for name, values in fitted.initial_weights().items()}
+    for name, values in initial.items():
+        if shapes.get(name) != values.shape:
+            found = f"has shape {shapes[name]} there" if name in shapes else f"is none of {', '.join(shapes)}"
+            raise DefinitionError(
+                f"initial_weights() names {name!r} of shape {values.shape}, which {found}: name the graph's "
+                "float initialisers"
+            )
+    return initial
 
 
 def _within(got: Floats, expected: Floats, what: str) -> None:

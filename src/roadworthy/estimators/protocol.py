@@ -6,12 +6,14 @@ half only: no scikit-learn, no pandas, not even the Python package of the librar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from roadworthy.estimators.weights import Array, NewRows, Weights
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -61,7 +63,13 @@ class Predictor(Protocol):
 
 
 class Fitted(Protocol):
-    """A fitted estimator as training holds it."""
+    """A fitted estimator as training holds it.
+
+    initial   name of a stored array → what it held before training; nothing of an array is known that is not there
+    """
+
+    @property
+    def initial(self) -> Mapping[str, Array]: ...
 
     def predictor(self) -> Predictor:
         """Exactly what loading the saved files would give: what is evaluated is what will serve."""
@@ -69,6 +77,14 @@ class Fitted(Protocol):
 
     def save(self, directory: Path) -> None:
         """Write the estimator's files; the same fit always writes the same bytes."""
+        ...
+
+    def weights(self) -> Weights:
+        """What was learned, as named arrays; trees need not name theirs."""
+        ...
+
+    def with_rows(self, rows: NewRows) -> Fitted:
+        """The same with these rows of arrays in place of its own; Refused for trees, which have none."""
         ...
 
 
