@@ -7,7 +7,10 @@ from functools import cache
 
 import numpy as np
 
+from roadworthy.features.batch import Batch, Strings
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, Staging, TrainingFacts
+from roadworthy.gate.traffic_facts import Traffic
+from roadworthy.gate.vocabulary_facts import VocabularyFacts, VocabularyTexts
 from roadworthy.verdict import Limit
 
 JULY = datetime(2013, 7, 1, tzinfo=UTC)
@@ -51,6 +54,44 @@ def healthy(rows: int = 8_000) -> Evidence:
         ),
         staging=Staging(expected=arranged[:24], answered=arranged[:24].copy(), seconds=1.2),
         training=TrainingFacts(rows=165_000, until=JULY - timedelta(hours=5)),
+        traffic=requests(),
+        vocabularies=texts(rows),
+    )
+
+
+def texts(rows: int) -> VocabularyFacts:
+    """One feature of text, whose rare value is unknown to its vocabulary."""
+    carrier = VocabularyTexts(
+        feature="carrier",
+        entries=("UA", "B6", "EV"),
+        trained=np.array([90_000.0, 50_000.0, 25_000.0]),
+        held_out={"UA": rows // 2, "B6": rows // 3, "EV": rows // 6, "HA": rows // 100},
+    )
+    return VocabularyFacts(texts=(carrier,), rows=165_000 + rows)
+
+
+@cache
+def requests(rows: int = 2_000) -> Traffic:
+    """Requests of the two weeks before the held-out rows, answered by version 1, which both versions read alike."""
+    chance = np.random.default_rng(9)
+    day = 86_400_000_000
+    carrier = Strings.of(chance.choice(["UA", "B6", "EV", "HA"], rows, p=[0.5, 0.33, 0.16, 0.01]).tolist())
+    inputs = Batch({"carrier": carrier}, rows)
+    scores = _probability(chance.normal(-1.1, 0.8, rows))
+    numbers = np.array([{"UA": 2, "B6": 3, "EV": 4}.get(text or "", 1) for text in carrier.texts()])
+    return Traffic(
+        asked_at=np.sort(chance.integers(15_873 * day, 15_887 * day, rows)),
+        units=np.arange(rows),
+        answered_by=np.ones(rows, dtype=np.int64),
+        logged=scores,
+        inputs=inputs,
+        encoded=numbers.astype(np.float64)[:, np.newaxis],
+        columns={"carrier": "carrier"},
+        states={"carrier": np.where(numbers == 1, 2, 0).astype(np.int8)},
+        cleaned=inputs,
+        candidate=_probability(np.log(scores / (1 - scores)) + chance.normal(0.0, 0.2, rows)),
+        champion=scores.copy(),
+        looked_at=rows,
     )
 
 

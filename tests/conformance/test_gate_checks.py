@@ -34,8 +34,13 @@ def poisoned(evidence: Evidence) -> Evidence:
     assert staging is not None
     assert holdout.champion is not None
     assert holdout.baseline is not None
+    assert evidence.vocabularies is not None
     return replace(
         evidence,
+        vocabularies=replace(
+            evidence.vocabularies,
+            texts=tuple(replace(each, trained=spoiled(each.trained)) for each in evidence.vocabularies.texts),
+        ),
         holdout=replace(
             holdout,
             candidate=spoiled(holdout.candidate),
@@ -52,10 +57,12 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
     holdout, staging = evidence.holdout, evidence.staging
     assert holdout is not None
     assert staging is not None
+    assert evidence.vocabularies is not None
     columns = ("labels", "days", "candidate", "champion", "baseline")
     few = {name: getattr(holdout, name)[:rows] for name in columns}
     return replace(
         evidence,
+        vocabularies=replace(evidence.vocabularies, rows=rows),
         holdout=replace(holdout, **few, slices={name: held[:rows] for name, held in holdout.slices.items()}),
         arrangements=tuple(
             replace(given, expected=given.expected[:rows], got=given.got[:rows])

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
+
 from roadworthy.cleaners import CLEANERS, app_id, folded_id, latin, tidy, without_parameters
+from roadworthy.features.columns import Column, Lists, Strings
 from roadworthy.features.textual import SEPARATOR
 
 Kind = Literal[
@@ -119,6 +122,22 @@ def odd(counts: Mapping[str, float]) -> list[Odd]:
     for rare, common in _near(counts):
         found.setdefault(rare, Odd(rare, "one letter apart", common))
     return sorted(found.values(), key=lambda each: (-counts[each.text], each.text))
+
+
+def counted(column: Column) -> dict[str, int]:
+    """How often each text occurs in a column of texts or of lists of texts, missing ones left out.
+
+    >>> counted(Strings.of(["UA", None, "B6", "UA"]))
+    {'UA': 2, 'B6': 1}
+    """
+    texts = column.values if isinstance(column, Lists) else column
+    if not isinstance(texts, Strings):
+        return {}
+    rows = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.uniques)).tolist()
+    found: dict[str, int] = defaultdict(int)
+    for text, count in zip(texts.uniques, rows, strict=True):
+        found[text] += count
+    return {text: count for text, count in found.items() if count}
 
 
 def _printed(part: str) -> str:

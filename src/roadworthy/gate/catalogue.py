@@ -19,12 +19,16 @@ from roadworthy.gate import (
     goldens,
     later_rows,
     limits,
+    vocabulary,
 )
 from roadworthy.gate.check import Check
 
 #: What the gate asks about, in the order in which a report lists it, each with its checks.
 GROUPS: Mapping[str, tuple[Check, ...]] = {
-    "data": (later_rows.CHECK,),
+    "data": (
+        later_rows.CHECK,
+        vocabulary.CHECK,
+    ),
     "learned": (
         constant_output.CHECK,
         better_than_baseline.CHECK,

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roadworthy.gate.traffic_facts import Traffic
+from roadworthy.gate.vocabulary_facts import VocabularyFacts
 from roadworthy.verdict import Limit
 
 Floats = npt.NDArray[np.float64]
@@ -141,6 +142,7 @@ class Evidence:
     staging: Staging | None = None
     training: TrainingFacts | None = None
     traffic: Traffic | None = None
+    vocabularies: VocabularyFacts | None = None
     seed: int = 0
 
     @property

@@ -27,6 +27,7 @@ from roadworthy.gate.report import GateReport, judge
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.jobs.gate_arrangements import arrangements
 from roadworthy.jobs.gate_traffic import served_lately
+from roadworthy.jobs.gate_vocabulary import vocabulary_facts
 from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.history import champion_since
 from roadworthy.jobs.staging import ask_goldens
@@ -157,6 +158,7 @@ def measure(
         staging=staging,
         training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
         traffic=traffic,
+        vocabularies=vocabulary_facts(holdout_path(stores, row.digest).parent, scorer.features, batch),
         seed=SEED,
     )
 

@@ -26,6 +26,7 @@ from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.schema import InputSchema, Role
 from roadworthy.gate.catalogue import checks_as
 from roadworthy.jobs.answers import answered
+from roadworthy.jobs.gate_vocabulary import ENTRIES_FILE, write_entries
 from roadworthy.jobs.hiding import hide_questions
 from roadworthy.jobs.questions import Questions, load_questions
 from roadworthy.jobs.stores import Stores
@@ -181,6 +182,7 @@ def _register(
         {
             holdout_path(stores, digest).name: lambda path: pq.write_table(table, path, compression="zstd"),
             manifest_path(stores, digest).name: keys.write,
+            ENTRIES_FILE: lambda path: write_entries(path, trained.scorer.features, _batch(trained, learn)),
         },
     )  # fmt: skip
     declared = {"limits": dict(model.limits), "slices": list(model.slices), "checks": dict(model.checks)}
