@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "settings",
             "tokens",
             "automation",
+            "budgets",
             "judging",
             "durable",
             "node",
@@ -30,7 +32,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"features", "estimators", "data", "registry", "predictionlog"}),
     frozenset({"model", "scorer", "profiles", "charts"}),
     frozenset({"training", "gate", "monitoring", "experiments", "release", "incidents"}),
-    frozenset({"jobs", "drills"}),
+    frozenset({"jobs"}),
+    frozenset({"drills"}),
     frozenset({"serving", "supervisor", "controller", "dashboard", "cli"}),
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -43,6 +46,7 @@ VOCABULARY = (
     "settings",
     "tokens",
     "automation",
+    "budgets",
     "judging",
     "traffic",
     "durable",
@@ -115,6 +119,22 @@ def test_no_function_hides_an_import_of_our_own(path: Path) -> None:
                 if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("roadworthy")
             ]
             assert not hidden, f"line {hidden[0].lineno}: imports {hidden[0].module} inside {function.name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_nothing_knows_of_the_drills(path: Path) -> None:
+    """What is drilled cannot behave otherwise in a drill: no other code names them; the command alone starts them."""
+    own = path.relative_to(SOURCE)
+    if own.parts[0] == "drills" or own == Path("cli/drill.py"):
+        return
+    named = [name for name, _ in imports(path) if re.search(r"\bdrills?\b", name)]
+    if own == Path("cli/app.py"):
+        assert named in ([], ["cli.drill"]), "the list of commands is all that may name the command"
+        return
+    assert not named, f"imports {named[0]}"
+    assert not re.search(r"roadworthy[./]drills|ROADWORTHY_DRILL", path.read_text(encoding="utf-8")), (
+        "names them"
+    )
 
 
 def test_every_package_has_a_place_in_the_table() -> None:

@@ -1,0 +1,33 @@
+"""The faults that are drilled, in the order of the catalogue. A new drill is one file and one line here.
+
+Not here: what any of them does; see the file of its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from roadworthy.drills import p03_untrained_model
+from roadworthy.drills.fault import Fault
+from roadworthy.errors import UnknownName
+
+FAULTS: tuple[Fault, ...] = (
+    p03_untrained_model.FAULT,
+    *p03_untrained_model.VARIANTS,
+)
+
+
+def faults(only: Collection[str] = ()) -> tuple[Fault, ...]:
+    """Those of the given identifiers (`P3` for all its kinds, `P3:diverged` for one); all when none is given.
+
+    raises   UnknownName for an identifier that no fault has
+
+    >>> [fault.key for fault in faults(["P3:diverged"])]
+    ['P3:diverged']
+    """
+    wanted = set(only)
+    known = {fault.id for fault in FAULTS} | {fault.key for fault in FAULTS}
+    if unknown := sorted(wanted - known):
+        names = ", ".join(dict.fromkeys(fault.id for fault in FAULTS))
+        raise UnknownName(f"no drill is called {', '.join(unknown)}; there are {names}")
+    return tuple(fault for fault in FAULTS if not wanted or wanted & {fault.id, fault.key})

@@ -1,0 +1,87 @@
+"""What a drill is: one known way in which models fail, as something that can be injected.
+
+How to write one. A drill is one file, `pNN_name.py`, whose docstring says what happened in the field, how it is
+injected here and what severity means, and one line in `catalogue`. It makes a `Fault` whose `inject(deployment,
+severity, chance)` changes a copy of a healthy deployment where the fault happens in life, with the operations of
+`deployment.Deployment`:
+
+    deployment.redeclare(estimator="...")       the user's file says something else from now on (it is edited)
+    deployment.edit("functions.py", change)     so does any other of the user's files
+    deployment.rewrite("weather", change)       the data files that are ingested next hold something else
+    deployment.patch("training", function, …)   a library or the environment of one kind of process differs: `training`,
+                                                `staging` (the gate's server) or `serving` (the server that answers)
+    deployment.alter_requests(change)           between client and server, each row of a request is changed
+    deployment.during(after, action)            something is done to the running server, such as a signal
+
+The frame (`cell`) does the rest, with the same code as production: ingest what was rewritten, train the candidate as
+of `deployment.timeline.live_from` where anything it is made from changed (else the healthy candidate is taken), ask
+the gate, and, if nothing caught it and `live` is set, release it and replay real traffic until something does.
+Guards that also fail without the fault are not counted. A fault that begins only after the release (`stage="live"`)
+skips the gate.
+
+    def inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+        deployment.redeclare(estimator="LGBMClassifier(n_estimators=1)", imports="from lightgbm import LGBMClassifier")
+
+    FAULT = Fault(id="P3", name="untrained-model", ..., inject=inject)
+
+A test of a drill injects it into `tests/small_workspace.py`'s model (fixture `drilled` of tests/unit/drills) and says
+which guard catches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from roadworthy.drills.deployment import Deployment
+
+#: Where a fault can be caught: when data come in, before any traffic, or by what watches the traffic.
+Stage = Literal["data", "gate", "live"]
+
+STAGES: tuple[Stage, ...] = ("data", "gate", "live")
+
+Inject = Callable[[Deployment, float, np.random.Generator], None]
+
+
+def always(deployment: Deployment) -> str:
+    """A fault that every model can have."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way to fail.
+
+    id         of the catalogue, such as `P3`
+    name       such as `untrained-model`
+    variant    which kind of it, where one fault has several; "" otherwise
+    title      one line for a table
+    happened   what happened in the field, one or two sentences
+    stage      where it can be caught at the earliest, and must be
+    guards     names of checks of the gate, hard guards, monitors, or of refusals (`ingest`, `train`, `release`), each
+               of which may catch it; with all of them off nothing else does
+    inject     (deployment, severity in [0, 1], chance) → None; changes the deployment
+    moderate   the severity at which it must be caught: what costs 5 % relative log loss or touches 5 % of rows
+    live       whether it has a live half, to be replayed when nothing before caught it
+    applies    "" where the model can have this fault, else why it cannot, as a sentence
+    """
+
+    id: str
+    name: str
+    title: str
+    happened: str
+    stage: Stage
+    guards: tuple[str, ...]
+    inject: Inject
+    variant: str = ""
+    moderate: float = 0.5
+    live: bool = False
+    applies: Callable[[Deployment], str] = always
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other one, such as `P3` or `P3:shuffled-labels`."""
+        return f"{self.id}:{self.variant}" if self.variant else self.id

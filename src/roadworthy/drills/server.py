@@ -1,0 +1,101 @@
+"""A serving node of a deployment as a process of its own: what `roadworthy serve --replay-clock` starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from roadworthy.drills.launcher import Patch, launched
+from roadworthy.errors import NotReady, RoadworthyError
+from roadworthy.jobs.processes import supervisor_command
+from roadworthy.jobs.sender import Sender
+from roadworthy.node import NodeDirectory
+from roadworthy.settings import Settings
+
+NODE = "drill"
+PATIENCE_SECONDS = 90.0
+
+
+class Server:
+    """One node with one worker; use it as a context manager.
+
+    patches   what differs in its processes
+    home      where its log and the patches are written
+    """
+
+    def __init__(self, settings: Settings, home: Path, patches: Sequence[Patch] = ()) -> None:
+        self._node = NodeDirectory(settings.nodes / NODE)
+        self._node.address.unlink(missing_ok=True)
+        self._log = home / "serve.log"
+        command = supervisor_command(
+            settings, host="127.0.0.1", port=0, workers=1, replay_clock=True, durability="process", node=NODE,
+            seed="1",
+        )  # fmt: skip
+        if patches:
+            command = launched(command, write_patches(home, patches), "supervisor")
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603  # our own module
+        try:
+            self.url = self._wait_ready()
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def signal(self, number: int, *, worker: int | None = None) -> None:
+        """Send a signal to the supervisor, or to one of its workers."""
+        if worker is None:
+            self._process.send_signal(signal.Signals(number))
+            return
+        state = self._node.read_state(worker)
+        if state is None:
+            raise NotReady(f"worker {worker} of the drilled server has not said which process it is")
+        os.kill(state.pid, number)
+
+    def _wait_ready(self) -> str:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RoadworthyError(f"the drilled server ended at once; its log: {self._log}")
+            if self._node.address.exists():
+                url = self._node.address.read_text().strip()
+                try:
+                    with Sender(url, connections=1) as sender:
+                        if sender.get("/v2/health/live")[0] == 200:
+                            return url
+                except NotReady:
+                    pass
+            time.sleep(0.05)
+        raise NotReady(f"the drilled server was not up after {PATIENCE_SECONDS:g} s; its log: {self._log}")
+
+
+def write_patches(home: Path, patches: Sequence[Patch]) -> Path:
+    """The patches as a file that the launcher reads."""
+    path = patches_file(home)
+    path.write_bytes(msgspec.json.encode(list(patches)))
+    return path
+
+
+def patches_file(home: Path) -> Path:
+    """Where the patches of a deployment are written."""
+    return home / "patches.json"
