@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from roadworthy.features.batch import Batch, Strings
+from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, Staging, TrainingFacts
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts, VocabularyTexts
@@ -55,6 +56,7 @@ def healthy(rows: int = 8_000) -> Evidence:
         staging=Staging(expected=arranged[:24], answered=arranged[:24].copy(), seconds=1.2),
         training=TrainingFacts(rows=165_000, until=JULY - timedelta(hours=5)),
         traffic=requests(),
+        approvals=Approvals(owners=("anna", "ben"), given={"anna": "read the report", "ben": "asked anna"}),
         vocabularies=texts(rows),
     )
 

@@ -97,6 +97,7 @@ class Model:
     fallback    who answers in its place when it fails or is late: `"standby"`, a `rule`, a number, or several of
                 them in this order; nobody by default
     automation  ranges of its outputs that it does not decide alone, see `band`
+    owners      people who must each approve a version before it may advance, such as `["anna", "ben"]`
     """
 
     name: str
@@ -113,6 +114,7 @@ class Model:
     deadline: str | None = None
     fallback: Fallback | Sequence[Fallback] = ()
     automation: Sequence[Band] = ()
+    owners: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
@@ -133,6 +135,7 @@ class Model:
                 f"model {self.name}: limits on {', '.join(unknown)} are not known; known are {', '.join(LIMIT_NAMES)}"
             )
         self.parsed_limits()
+        _field(f"model {self.name}: owners", people, self.owners)
         for name, counts in self.checks.items():
             if counts not in COUNTS:
                 raise DefinitionError(
@@ -202,6 +205,19 @@ class Model:
             name: _field(f"model {self.name}: limits[{name!r}]", Limit.parse, text)
             for name, text in self.limits.items()
         }
+
+
+def people(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as a list of people is declared; DefinitionError for one text, an empty name or the same name twice.
+
+    >>> people(["anna", "ben"])
+    ('anna', 'ben')
+    """
+    if isinstance(names, str) or not all(isinstance(name, str) and name.strip() == name != "" for name in names):
+        raise DefinitionError(f'{names!r} is no list of names: write ["anna", "ben"]')
+    if len(set(names)) < len(names):
+        raise DefinitionError(f"{', '.join(names)}: a name stands there twice; name everybody once")
+    return tuple(names)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.n
 
 
 #: Checks that compare no numbers which could be NaN, each with what it compares.
-READS_NO_NUMBER = {"later_rows": "two times"}
+READS_NO_NUMBER = {"later_rows": "two times", "approvals": "names"}
 
 
 def poisoned(evidence: Evidence) -> Evidence:
@@ -60,6 +60,7 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
     assert evidence.vocabularies is not None
     columns = ("labels", "days", "candidate", "champion", "baseline")
     few = {name: getattr(holdout, name)[:rows] for name in columns}
+    assert evidence.approvals is not None
     return replace(
         evidence,
         vocabularies=replace(evidence.vocabularies, rows=rows),
@@ -69,6 +70,7 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
             for given in evidence.arrangements
         ),
         staging=replace(staging, expected=staging.expected[:rows], answered=staging.answered[:rows]),
+        approvals=replace(evidence.approvals, given={}),
     )
 
 

@@ -121,3 +121,17 @@ def test_how_a_check_counts_is_one_of_two_words() -> None:
         DefinitionError, match=r"checks\['goldens'\] is 'off': write 'required' or 'advisory'"
     ):
         replace(MODEL, checks={"goldens": "off"})
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("anna", "is no list of names"),
+        (["anna", ""], "is no list of names"),
+        (["anna", "anna"], "stands there twice"),
+    ],
+)
+def test_owners_are_a_list_of_different_names(given: Any, says: str) -> None:
+    """A single text would be read as its letters."""
+    with pytest.raises(DefinitionError, match=f"^model .*: owners: .*{says}"):
+        replace(MODEL, owners=given)

@@ -1,11 +1,14 @@
-"""Commands about what people are to decide: cases."""
+"""Commands about what people are to decide: cases, and owners' approvals."""
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated
 
 import typer
 
+from roadworthy.cli.build import Reference
+from roadworthy.cli.operate import EventTime
 from roadworthy.cli.output import AsJson, Options, show, table
 
 
@@ -43,4 +46,25 @@ def cases(
     show(found, [*shown, *([f"and {more:,} more; see --limit"] if more > 0 else [])], as_json=False)
 
 
-COMMANDS = (cases,)
+def approve(
+    context: typer.Context,
+    reference: Reference,
+    owner: Annotated[str, typer.Option("--as", help="Which of the declared owners says so.")],
+    reason: Annotated[str, typer.Option(help="Why; stands in the ledger.")] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take an approval back instead.")] = False,
+    event_time: EventTime = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve one version as an owner of the model. The name is believed: whoever may type here may type any name."""
+    from roadworthy.clock import parse_instant
+    from roadworthy.jobs.approve import approve as run
+
+    options: Options = context.obj
+    done = run(
+        options.stores(), reference, owner=owner, reason=reason, session=getpass.getuser(), withdraw=withdraw,
+        event_time=parse_instant(event_time) if event_time else None,
+    )  # fmt: skip
+    show(done, done.sentences(), as_json=as_json)
+
+
+COMMANDS = (cases, approve)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from roadworthy.errors import DefinitionError
 from roadworthy.gate import (
+    approvals,
     batch_invariance,
     better_than_baseline,
     calibration,
@@ -44,7 +45,9 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
         batch_invariance.CHECK,
         goldens.CHECK,
     ),
-    "people": (),
+    "people": (
+        approvals.CHECK,
+    ),
 }
 
 CHECKS: tuple[Check, ...] = tuple(check for checks in GROUPS.values() for check in checks)

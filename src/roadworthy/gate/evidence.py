@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts
 from roadworthy.verdict import Limit
@@ -142,6 +143,7 @@ class Evidence:
     staging: Staging | None = None
     training: TrainingFacts | None = None
     traffic: Traffic | None = None
+    approvals: Approvals | None = None
     vocabularies: VocabularyFacts | None = None
     seed: int = 0
 

@@ -25,6 +25,7 @@ from roadworthy.gate.catalogue import checks_as
 from roadworthy.gate.evidence import Approval, Evidence, Holdout, TrainingFacts
 from roadworthy.gate.report import GateReport, judge
 from roadworthy.gate.traffic_facts import Traffic
+from roadworthy.jobs.approve import approvals_of
 from roadworthy.jobs.gate_arrangements import arrangements
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
@@ -158,6 +159,7 @@ def measure(
         staging=staging,
         training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
         traffic=traffic,
+        approvals=approvals_of(stores, row),
         vocabularies=vocabulary_facts(holdout_path(stores, row.digest).parent, scorer.features, batch),
         seed=SEED,
     )

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from roadworthy.errors import DefinitionError, NotReady, Refused
+from roadworthy.jobs.approve import WITHDRAWN
 from roadworthy.jobs.stores import Stores
 from roadworthy.registry.versions import VersionRow
 from roadworthy.release.routes import promoted, rolled_back, shadowed, with_canary
@@ -236,6 +237,8 @@ def _objection(stores: Stores, row: VersionRow, route: Route) -> tuple[str, str]
     if found is None:
         return "the gate was never asked about it", ask
     told = stores.ledger.entries(row.model, version=row.version)
+    if [entry.action for entry in told if entry.action in ("gate", WITHDRAWN)][-1:] == [WITHDRAWN]:
+        return f"an owner took the approval back after the gate ruled {found.ruling}", ask
     if [entry.action for entry in told if entry.action in ("gate", "redeclare")][-1:] == ["redeclare"]:
         return f"its limits or slices changed after the gate ruled {found.ruling}", ask
     compared = found.report.get("champion_version")

@@ -186,6 +186,7 @@ def _register(
         },
     )  # fmt: skip
     declared = {"limits": dict(model.limits), "slices": list(model.slices), "checks": dict(model.checks)}
+    declared["owners"] = list(model.owners)
     run = RunRecord(
         parameters=_plain(model.estimator.get_params()),
         metrics=metrics,
