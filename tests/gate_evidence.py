@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from parameter_evidence import parameters
 from roadworthy.features.batch import Batch, Strings
 from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, Staging, TrainingFacts
@@ -58,6 +59,7 @@ def healthy(rows: int = 8_000) -> Evidence:
         traffic=requests(),
         approvals=Approvals(owners=("anna", "ben"), given={"anna": "read the report", "ben": "asked anna"}),
         vocabularies=texts(rows),
+        parameters=parameters(),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gate_evidence import APPROVED, EMPTY, healthy
+from parameter_evidence import with_nan
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.catalogue import CHECKS
 from roadworthy.gate.check import Check, number
@@ -49,6 +50,7 @@ def poisoned(evidence: Evidence) -> Evidence:
         ),
         arrangements=tuple(replace(given, got=spoiled(given.got)) for given in evidence.arrangements),
         staging=replace(staging, answered=spoiled(staging.answered)),
+        parameters=None if evidence.parameters is None else with_nan(evidence.parameters),
     )
 
 
@@ -70,6 +72,7 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
             for given in evidence.arrangements
         ),
         staging=replace(staging, expected=staging.expected[:rows], answered=staging.answered[:rows]),
+        parameters=None if evidence.parameters is None else replace(evidence.parameters, sampled=rows),
         approvals=replace(evidence.approvals, given={}),
     )
 

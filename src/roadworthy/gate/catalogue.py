@@ -21,6 +21,7 @@ from roadworthy.gate import (
     later_rows,
     limits,
     vocabulary,
+    weights,
 )
 from roadworthy.gate.check import Check
 
@@ -33,6 +34,7 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
     "learned": (
         constant_output.CHECK,
         better_than_baseline.CHECK,
+        weights.CHECK,
         limits.CHECK,
         calibration.CHECK,
     ),

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts
+from roadworthy.gate.weights_facts import WeightFacts
 from roadworthy.verdict import Limit
 
 Floats = npt.NDArray[np.float64]
@@ -145,6 +146,7 @@ class Evidence:
     traffic: Traffic | None = None
     approvals: Approvals | None = None
     vocabularies: VocabularyFacts | None = None
+    parameters: WeightFacts | None = None
     seed: int = 0
 
     @property

@@ -29,6 +29,7 @@ from roadworthy.jobs.approve import approvals_of
 from roadworthy.jobs.gate_arrangements import arrangements
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
+from roadworthy.jobs.gate_weights import weight_facts
 from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.history import champion_since
 from roadworthy.jobs.staging import ask_goldens
@@ -145,6 +146,8 @@ def measure(
     traffic = step("score served requests", serve)
     arranged = step("arrange rows otherwise", lambda: arrangements(scorer, batch, SEED))
     staging = step("ask a real server", lambda: ask_goldens(row, stores.settings.artifacts, scorer))
+    seen = (scorer.features.encode(batch), None if traffic is None else traffic.encoded)
+    parameters = step("read the parameters", lambda: weight_facts(stores, row, scorer, seen, champion))
     assert row.run.trained_until is not None, "a registered run has a training period"
     return Evidence(
         model=row.model,
@@ -161,6 +164,7 @@ def measure(
         traffic=traffic,
         approvals=approvals_of(stores, row),
         vocabularies=vocabulary_facts(holdout_path(stores, row.digest).parent, scorer.features, batch),
+        parameters=parameters,
         seed=SEED,
     )
 

@@ -19,6 +19,7 @@ from roadworthy.data.fingerprint import fingerprint
 from roadworthy.data.manifest import manifest
 from roadworthy.data.split import day_number
 from roadworthy.data.tables import unit_texts
+from roadworthy.durable import write_whole
 from roadworthy.errors import TooFewSamples
 from roadworthy.estimators.accepted import format_for
 from roadworthy.features.arrow import batch_from_arrow, schema_from_arrow
@@ -158,6 +159,11 @@ def manifest_path(stores: Stores, digest: str) -> Path:
     return stores.settings.evidence / digest / "trained-on.parquet"
 
 
+def weights_path(stores: Stores, digest: str) -> Path:
+    """Where it stands what training did to every row of a version's arrays."""
+    return stores.settings.evidence / digest / "weights.json"
+
+
 def _register(
     stores: Stores,
     definition: Definition,
@@ -182,6 +188,7 @@ def _register(
         {
             holdout_path(stores, digest).name: lambda path: pq.write_table(table, path, compression="zstd"),
             manifest_path(stores, digest).name: keys.write,
+            weights_path(stores, digest).name: lambda path: write_whole(path, msgspec.json.encode(trained.weights)),
             ENTRIES_FILE: lambda path: write_entries(path, trained.scorer.features, _batch(trained, learn)),
         },
     )  # fmt: skip
@@ -262,12 +269,15 @@ def _intervals(p: Floats, y: Floats, days: np.ndarray, seed: int) -> dict[str, M
 
 
 def _keep_evidence(stores: Stores, digest: str, files: Mapping[str, Callable[[Path], object]]) -> None:
-    """What the gate will look at, whole or not at all; that of a version known before stays as it is.
+    """What the gate will look at, whole or not at all; of a version known before only what is lacking is written.
 
     files   name of a file → what writes it at a path
     """
     home = holdout_path(stores, digest).parent
-    if home.exists():
+    if home.exists():  # an older Roadworthy may have kept less
+        for name, write in files.items():
+            if not (home / name).exists():
+                write(home / name)
         return
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=".incoming-") as room:

@@ -23,6 +23,7 @@ from roadworthy.training.baseline import Baseline
 from roadworthy.training.fallback import check_rule
 from roadworthy.training.outoffold import FOLDS, folds_by_day, out_of_fold, shares_of
 from roadworthy.training.recipe import Days, OnProgress, Recipe, Trained
+from roadworthy.training.weights import finished
 
 #: Outputs are probabilities.
 CLAMP = (0.0, 1.0)
@@ -68,6 +69,7 @@ def train(
         threads=recipe.threads,
         on_progress=reports[0],
     )
+    fitted, weights = finished(fitted, encoded[known], features.columns, repair=recipe.repair)
     model = _model(recipe, schema, features, form, source)
     scorer = Scorer(model, features, fitted.predictor(), functions=functions)
     unseen = None
@@ -89,6 +91,7 @@ def train(
         out_of_fold=unseen,
         base_rate=Baseline.fit(y[known]).rate,
         labelled=int(known.sum()),
+        weights=weights,
     )
 
 

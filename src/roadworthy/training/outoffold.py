@@ -20,6 +20,7 @@ from roadworthy.estimators.accepted import format_for
 from roadworthy.estimators.protocol import Column, OnProgress
 from roadworthy.features.batch import Floats
 from roadworthy.training.recipe import Days, Recipe
+from roadworthy.training.weights import repaired
 
 Folds: TypeAlias = npt.NDArray[np.int64]
 
@@ -85,6 +86,8 @@ def out_of_fold(
             threads=1,
             on_progress=report,
         )
+        if recipe.repair:
+            fitted, _ = repaired(fitted, encoded[known & ~inside], columns)
         predictions[inside] = fitted.predictor().predict(encoded[inside])
 
     # Folds side by side, one thread each, take less time than one after the other with all threads.

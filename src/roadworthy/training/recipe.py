@@ -18,6 +18,7 @@ from roadworthy.features.batch import Floats
 from roadworthy.features.collection import Features
 from roadworthy.features.functions import Snapshot
 from roadworthy.scorer import Scorer
+from roadworthy.training.weights import TrainedWeights
 
 Days: TypeAlias = npt.NDArray[np.int64]
 
@@ -39,6 +40,7 @@ class Recipe:
     threads     used where the estimator declares none; changes no result
     serving     deadline, fallbacks and bands, kept in the artifact for workers
     rule        the live function that `serving.rule` names; None where it names none
+    repair      whether rows of its arrays that training never touched are set to the unknown entry's value
     """
 
     model: str
@@ -52,6 +54,7 @@ class Recipe:
     threads: int = 2
     serving: ServingRules = field(default_factory=ServingRules)
     rule: Callable[..., Any] | None = None
+    repair: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,7 @@ class Trained:
                   when it was not asked for
     base_rate     share of positives in the labelled rows: what the trivial baseline always answers
     labelled      number of rows whose outcome is known, which the estimator was fitted on
+    weights       what training did to the estimator's arrays, row by row
     rows          number of training rows
     """
 
@@ -78,6 +82,7 @@ class Trained:
     out_of_fold: Floats | None
     base_rate: float
     labelled: int
+    weights: TrainedWeights
 
     @property
     def rows(self) -> int:
