@@ -7,13 +7,16 @@ from functools import cache
 
 import numpy as np
 
+from leakage_evidence import untold
 from parameter_evidence import parameters
+from quality_evidence import rivals
 from roadworthy.features.batch import Batch, Strings
 from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, Staging, TrainingFacts
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts, VocabularyTexts
 from roadworthy.verdict import Limit
+from served_evidence import served
 
 JULY = datetime(2013, 7, 1, tzinfo=UTC)
 AUGUST = datetime(2013, 8, 1, tzinfo=UTC)
@@ -55,10 +58,13 @@ def healthy(rows: int = 8_000) -> Evidence:
             for name in ("alone", "permuted", "batches of 7")
         ),
         staging=Staging(expected=arranged[:24], answered=arranged[:24].copy(), seconds=1.2),
+        infrastructure=served(),
         training=TrainingFacts(rows=165_000, until=JULY - timedelta(hours=5)),
         traffic=requests(),
         approvals=Approvals(owners=("anna", "ben"), given={"anna": "read the report", "ben": "asked anna"}),
+        leakage=untold(labels, days),
         vocabularies=texts(rows),
+        learned=rivals(question),
         parameters=parameters(),
     )
 

@@ -18,20 +18,25 @@ from types import ModuleType
 from typing import Any, Literal, TypeVar
 
 from roadworthy.automation import Band, Fallback, RuleOf, ServingRules, declared, in_order
+from roadworthy.budgets import parse_budgets
 from roadworthy.clock import parse_duration
 from roadworthy.data.sources import Join, TimeExpression
 from roadworthy.errors import DefinitionError, UnknownName
 from roadworthy.features.declare import Features
 from roadworthy.features.functions import name_of
+from roadworthy.judging import Judging, judging
 from roadworthy.settings import is_name
 from roadworthy.verdict import Limit
 
 #: What `limits` may name: metrics of the gate, and the loss against the champion that is tolerated.
-LIMIT_NAMES = ("auc", "log_loss", "brier", "calibration_error", "calibration_gap", "champion_log_loss")
+LIMIT_NAMES = (
+    "auc", "log_loss", "brier", "calibration_error", "calibration_gap", "champion_log_loss", "alone_auc", "auc_jump",
+)  # fmt: skip
 
 #: What a model can say: probabilities.
 OUTPUTS = (0.0, 1.0)
 
+Given = TypeVar("Given")
 Parsed = TypeVar("Parsed")
 
 #: How a check of the gate counts: only `pass` lets a version advance, or it is read and blocks nothing.
@@ -93,11 +98,21 @@ class Model:
     slices      columns (inputs or context) by which quality is looked at separately
     limits      metric name → limit, such as `{"auc": ">= 0.65"}`; the gate refuses a model without any
     checks      name of a check of the gate → `required` or `advisory`, where it is to count otherwise than by default
+    budgets     what it may take to be served, such as `{"latency_p99": "<= 20ms", "memory": "<= 500MB"}`, and as
+                `reference` the version that a slow creep is measured against; see `budgets`
     deadline    when an answer is too late, such as `50ms`; None: whenever it comes
     fallback    who answers in its place when it fails or is late: `"standby"`, a `rule`, a number, or several of
                 them in this order; nobody by default
     automation  ranges of its outputs that it does not decide alone, see `band`
     owners      people who must each approve a version before it may advance, such as `["anna", "ben"]`
+    heuristic   what it must beat: a `rule` that gives probabilities, or a column whose value ranks (`"-column"`: low
+                values speak for the outcome)
+    sampling    share of the history's rows that were kept before they came here, such as `{"negative": 0.1}`, or
+                `{"column": "kept"}` for a column of the history with each row's share; outputs are corrected for it
+    weight      column (input or context) that says how much a row counts where quality is averaged
+    perfect     column → values whose rows must all be called right
+    ranks_within   column whose equal values are ranked among each other, such as the request
+    cut         outputs from here on are called positive where calls are counted; none is needed
     """
 
     name: str
@@ -111,10 +126,17 @@ class Model:
     slices: Sequence[str] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
+    budgets: Mapping[str, str] = field(default_factory=dict)
     deadline: str | None = None
     fallback: Fallback | Sequence[Fallback] = ()
     automation: Sequence[Band] = ()
     owners: Sequence[str] = ()
+    heuristic: RuleOf | str | None = None
+    sampling: Mapping[str, float | str] | None = None
+    weight: str | None = None
+    perfect: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    ranks_within: str | None = None
+    cut: float | None = None
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
@@ -136,6 +158,7 @@ class Model:
             )
         self.parsed_limits()
         _field(f"model {self.name}: owners", people, self.owners)
+        _field(f"model {self.name}", parse_budgets, self.budgets)
         for name, counts in self.checks.items():
             if counts not in COUNTS:
                 raise DefinitionError(
@@ -165,6 +188,17 @@ class Model:
                 "no question can carry: it cannot be an input or context"
             )
         self.serving()
+        self.judging()
+
+    def judging(self) -> Judging:
+        """What is declared for the gate beside limits, checked; DefinitionError where it cannot work."""
+        try:
+            return judging(
+                heuristic=self.heuristic, sampling=self.sampling, weight=self.weight, perfect=self.perfect,
+                ranks_within=self.ranks_within, cut=self.cut, carried={*self.input_columns(), *self.context, self.unit},
+            )  # fmt: skip
+        except DefinitionError as error:
+            raise DefinitionError(f"model {self.name}: {error}") from None
 
     def serving(self) -> ServingRules:
         """Deadline, fallbacks and bands as an artifact keeps them; DefinitionError where they cannot work."""
@@ -290,8 +324,8 @@ def load_user_module(file: Path) -> tuple[ModuleType, frozenset[Path]]:
     return module, frozenset(files | {file})
 
 
-def _field(what: str, parse: Callable[[str], Parsed], text: str) -> Parsed:
-    """The value of a text; DefinitionError that says of which field it is."""
+def _field(what: str, parse: Callable[[Given], Parsed], text: Given) -> Parsed:
+    """The value of what was written; DefinitionError that says of which field it is."""
     try:
         return parse(text)
     except DefinitionError as error:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gate_evidence import APPROVED, EMPTY, healthy
+from leakage_evidence import of_few, spoiled_alone
 from parameter_evidence import with_nan
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.catalogue import CHECKS
@@ -21,18 +22,24 @@ every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.n
 
 
 #: Checks that compare no numbers which could be NaN, each with what it compares.
-READS_NO_NUMBER = {"later_rows": "two times", "approvals": "names"}
+READS_NO_NUMBER = {"later_rows": "two times", "approvals": "names", "leakage": "counts of rows"}
 
 
 def poisoned(evidence: Evidence) -> Evidence:
     """The same with one NaN in every array of numbers, and times that cannot be compared left as they are."""
 
     def spoiled(values: np.ndarray) -> np.ndarray:
-        return np.concatenate([[np.nan], values[1:]])
+        return np.concatenate([np.full_like(values[:1], np.nan), values[1:]])
 
     holdout, staging = evidence.holdout, evidence.staging
+    leakage = evidence.leakage
+    assert leakage is not None
     assert holdout is not None
     assert staging is not None
+    servers = evidence.infrastructure
+    assert servers is not None
+    own = servers.own
+    assert own is not None
     assert holdout.champion is not None
     assert holdout.baseline is not None
     assert evidence.vocabularies is not None
@@ -50,15 +57,21 @@ def poisoned(evidence: Evidence) -> Evidence:
         ),
         arrangements=tuple(replace(given, got=spoiled(given.got)) for given in evidence.arrangements),
         staging=replace(staging, answered=spoiled(staging.answered)),
+        leakage=spoiled_alone(leakage),
         parameters=None if evidence.parameters is None else with_nan(evidence.parameters),
+        infrastructure=replace(servers, own=replace(own, seconds=spoiled(own.seconds))),
     )
 
 
 def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
     """The same with only a few rows everywhere."""
     holdout, staging = evidence.holdout, evidence.staging
+    leakage = evidence.leakage
+    assert leakage is not None
     assert holdout is not None
     assert staging is not None
+    servers = evidence.infrastructure
+    assert servers is not None
     assert evidence.vocabularies is not None
     columns = ("labels", "days", "candidate", "champion", "baseline")
     few = {name: getattr(holdout, name)[:rows] for name in columns}
@@ -72,8 +85,10 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
             for given in evidence.arrangements
         ),
         staging=replace(staging, expected=staging.expected[:rows], answered=staging.answered[:rows]),
-        parameters=None if evidence.parameters is None else replace(evidence.parameters, sampled=rows),
         approvals=replace(evidence.approvals, given={}),
+        leakage=of_few(leakage, rows),
+        parameters=None if evidence.parameters is None else replace(evidence.parameters, sampled=rows),
+        infrastructure=replace(servers, warmups=rows),
     )
 
 

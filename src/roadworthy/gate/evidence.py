@@ -15,6 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from roadworthy.gate.approvals_facts import Approvals
+from roadworthy.gate.infrastructure_facts import Infrastructure
+from roadworthy.gate.leakage_facts import Leakage
+from roadworthy.gate.learned_facts import Learned
+from roadworthy.gate.served_like_trained_facts import ServedLikeTrained
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts
 from roadworthy.gate.weights_facts import WeightFacts
@@ -39,6 +43,8 @@ class Holdout:
     champion    the champion's on the same rows; None without a champion, and where it cannot be scored on them
     unscored    why it cannot, as the end of a sentence; "" where it was scored, or there is none
     slices      column name → its value in each row as text, shape (n_rows,), "" where missing
+    weights     how much each row counts in averages, shape (n_rows,): what the owner declares, times what a sampled
+                row stands for; None where all count alike
     asked_from  when the first of the rows was asked
     asked_until when the last was
     """
@@ -52,10 +58,11 @@ class Holdout:
     champion: Floats | None = None
     unscored: str = ""
     slices: Mapping[str, Texts] = field(default_factory=dict)
+    weights: Floats | None = None
 
     def __post_init__(self) -> None:
         columns: dict[str, npt.NDArray[Any] | None] = {"days": self.days, "candidate": self.candidate}
-        columns |= {"baseline": self.baseline, "champion": self.champion}
+        columns |= {"baseline": self.baseline, "champion": self.champion, "weights": self.weights}
         columns |= {f"slices[{name!r}]": values for name, values in self.slices.items()}
         for name, values in columns.items():
             if values is not None and values.shape != self.labels.shape:
@@ -97,12 +104,14 @@ class Staging:
 
     expected  the golden answers stored in the artifact, shape (n_goldens,)
     answered  what the server said, shape (n_goldens,); shorter when it did not answer all
+    names     what is special about each golden request; () where that is not known
     error     why it could not be asked, as a sentence; None when it could
-    seconds   from starting the process to its last answer
+    seconds   from starting the first process to the last answer
     """
 
     expected: Floats
     answered: Floats
+    names: tuple[str, ...] = ()
     error: str | None = None
     seconds: float = 0.0
 
@@ -144,9 +153,13 @@ class Evidence:
     staging: Staging | None = None
     training: TrainingFacts | None = None
     traffic: Traffic | None = None
+    served_like_trained: ServedLikeTrained | None = None
     approvals: Approvals | None = None
     vocabularies: VocabularyFacts | None = None
+    leakage: Leakage | None = None
+    learned: Learned | None = None
     parameters: WeightFacts | None = None
+    infrastructure: Infrastructure | None = None
     seed: int = 0
 
     @property

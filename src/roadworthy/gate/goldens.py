@@ -11,7 +11,7 @@ import numpy as np
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.check import Check, number, verdict
-from roadworthy.gate.evidence import Evidence
+from roadworthy.gate.evidence import Evidence, Staging
 from roadworthy.verdict import Limit, Verdict
 
 NAME = "goldens"
@@ -43,7 +43,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     ruling = limit.ruling(largest)
     wrong = np.flatnonzero(differences > evidence.tolerance)
     relation = "<=" if ruling == "pass" else ">"
-    where = f", {wrong.size:,} differ, the first is request {wrong[0]}" if wrong.size else ""
+    where = f", {wrong.size:,} differ, the first is {_named(staging, int(wrong[0]))}" if wrong.size else ""
     return (
         verdict(
             NAME,
@@ -58,6 +58,10 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
             evidence={"wrong": wrong[:20].tolist(), "seconds": staging.seconds},
         ),
     )
+
+
+def _named(staging: Staging, place: int) -> str:
+    return repr(staging.names[place]) if staging.names else f"request {place}"
 
 
 CHECK = Check(

@@ -27,14 +27,17 @@ from roadworthy.gate.report import GateReport, judge
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.jobs.approve import approvals_of
 from roadworthy.jobs.gate_arrangements import arrangements
+from roadworthy.jobs.gate_infrastructure import ask_servers
+from roadworthy.jobs.gate_leakage import look_for_leakage
+from roadworthy.jobs.gate_learned import rivals, weights_of
+from roadworthy.jobs.gate_served_like_trained import served_like_trained
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
 from roadworthy.jobs.gate_weights import weight_facts
 from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.history import champion_since
-from roadworthy.jobs.staging import ask_goldens
 from roadworthy.jobs.stores import Stores
-from roadworthy.jobs.train import SEED, holdout_path
+from roadworthy.jobs.train import SEED, holdout_path, manifest_path
 from roadworthy.registry.versions import VersionRow
 from roadworthy.scorer import Scorer
 from roadworthy.verdict import Limit
@@ -144,8 +147,18 @@ def measure(
 
     holdout = step("score later rows", score)
     traffic = step("score served requests", serve)
+    compared = step(
+        "compare served with trained",
+        lambda: served_like_trained(stores, row, scorer, traffic, table, batch, SEED),
+    )
     arranged = step("arrange rows otherwise", lambda: arrangements(scorer, batch, SEED))
-    staging = step("ask a real server", lambda: ask_goldens(row, stores.settings.artifacts, scorer))
+    asked = step("ask real servers", lambda: ask_servers(stores, row, scorer, champion))
+    leakage = step(
+        "look for leakage",
+        lambda: look_for_leakage(
+            stores, row, scorer, table, manifest_path(stores, row.digest), traffic, champion, now
+        ),
+    )
     seen = (scorer.features.encode(batch), None if traffic is None else traffic.encoded)
     parameters = step("read the parameters", lambda: weight_facts(stores, row, scorer, seen, champion))
     assert row.run.trained_until is not None, "a registered run has a training period"
@@ -157,13 +170,17 @@ def measure(
         champion_version=None if champion is None else champion.version,
         serves_since=champion_since(stores, row.model) if route.champion == row.version else None,
         first_release=Approval(actor=approvals[-1].actor, reason=approvals[-1].reason) if approvals else None,
-        arrangements=arranged,
+        arrangements=arranged + ((asked.together,) if asked.together else ()),
         tolerance=scorer.predictor.tolerance,
-        staging=staging,
+        staging=asked.staging,
         training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
         traffic=traffic,
+        served_like_trained=compared,
         approvals=approvals_of(stores, row),
+        leakage=leakage,
         vocabularies=vocabulary_facts(holdout_path(stores, row.digest).parent, scorer.features, batch),
+        learned=rivals(stores, row, table, batch),
+        infrastructure=asked.infrastructure,
         parameters=parameters,
         seed=SEED,
     )
@@ -195,6 +212,7 @@ def _holdout(row: VersionRow, table: pa.Table, scores: Floats) -> Holdout:
         candidate=scores,
         baseline=np.full(table.num_rows, float(row.run.details["baseline_rate"])),
         slices={name: _texts(table, name) for name in row.run.details["slices"]},
+        weights=weights_of(row, table),
         asked_from=asked[0].as_py(),
         asked_until=asked[-1].as_py(),
     )

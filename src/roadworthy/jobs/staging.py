@@ -1,4 +1,7 @@
-"""Asks a real worker process for the golden requests of a version, before anybody else may ask it anything."""
+"""Starts a real worker process on one version and asks it, before anybody else may ask it anything.
+
+Not here: what it is asked, and what comes of it (gate_infrastructure).
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
-import numpy as np
 
 from roadworthy.errors import NotReady, RoadworthyError
-from roadworthy.gate.evidence import Staging
 from roadworthy.jobs.sender import Post, Sender
 from roadworthy.node import NodeDirectory
 from roadworthy.registry.artifact import stage
 from roadworthy.registry.versions import VersionRow
-from roadworthy.scorer import Scorer
 from roadworthy.traffic import Plan, Route, Staged
 
 #: A worker that has not answered after this long will not.
@@ -34,17 +36,56 @@ ASK_SECONDS = 30.0
 DRAIN_SECONDS = 10.0
 
 
-class _Answer(msgspec.Struct):
+class _Answers(msgspec.Struct):
     predictions: list[float]
 
 
-def ask_goldens(version: VersionRow, artifacts: Path, scorer: Scorer) -> Staging:
-    """Start a worker on a copy of the artifact, send every golden request over HTTP, and stop it again.
+@dataclass(frozen=True)
+class Server:
+    """A worker that serves one version and nothing else, ready to be asked.
 
-    A worker that does not come up, or refuses a request, is evidence, not an exception: its reason is in `error`.
+    pid             its process
+    port            of 127.0.0.1, where it answers over HTTP
+    start_seconds   from starting the process until it said that it is ready
     """
-    expected = np.array([float(golden.prediction) for golden in scorer.goldens])
-    started = time.monotonic()
+
+    version: VersionRow
+    node: NodeDirectory
+    pid: int
+    port: int
+    start_seconds: float
+
+    @property
+    def path(self) -> str:
+        """Where predictions are asked for."""
+        return f"/v1/models/{self.version.model}:predict"
+
+    def answers(self, asked: Sequence[Sequence[Mapping[str, Any]]]) -> list[list[float]]:
+        """What it says to each request, which carries one row or several; in their order.
+
+        raises   NotReady when it does not answer, RoadworthyError when it refuses one
+        """
+        with Sender(f"http://127.0.0.1:{self.port}", connections=1, timeout_seconds=ASK_SECONDS) as sender:
+            bodies = sender.send_all([Post(self.path, body_of(rows)) for rows in asked])
+        return [msgspec.json.decode(body, type=_Answers).predictions for body in bodies]
+
+    def libraries(self) -> Mapping[str, str]:
+        """The libraries that it says it runs with, by name; empty where it does not say."""
+        state = self.node.read_state(0)
+        return {} if state is None else state.libraries
+
+
+def body_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """The body of a request for these rows."""
+    return msgspec.json.encode({"instances": list(rows)})
+
+
+@contextmanager
+def serving(version: VersionRow, artifacts: Path) -> Iterator[Server]:
+    """A real worker on a copy of the artifact, in a node of its own; it has ended when this is left.
+
+    raises   NotReady with the worker's last words where it does not become ready, or what is asked of it fails
+    """
     with tempfile.TemporaryDirectory(prefix="roadworthy-staging-") as room:
         node = NodeDirectory(Path(room))
         node.create()
@@ -55,16 +96,14 @@ def ask_goldens(version: VersionRow, artifacts: Path, scorer: Scorer) -> Staging
         routes = {version.model: Route(champion=version.version)}
         node.write_plan(Plan(number=1, namespace="staging", routes=routes, staged=(staged,)))
         log = Path(room) / "worker.log"
-        answered, error = np.array([]), None
-        with _worker(node, log) as (worker, port):
-            try:
-                answered = _answers(f"http://127.0.0.1:{port}", worker, node, version, scorer)
-            except RoadworthyError as refusal:
-                error = str(refusal)
-        if error is not None:
+        started = time.monotonic()
+        try:
+            with _worker(node, log) as (worker, port):
+                _until_ready(f"http://127.0.0.1:{port}", worker, node, version)
+                yield Server(version, node, worker.pid, port, time.monotonic() - started)
+        except RoadworthyError as refusal:
             last = _last_line(log.read_bytes())
-            error += f"; its last words: {last}" if last else ""
-    return Staging(expected=expected, answered=answered, error=error, seconds=time.monotonic() - started)
+            raise NotReady(f"{refusal}; its last words: {last}" if last else str(refusal)) from refusal
 
 
 @contextmanager
@@ -92,9 +131,7 @@ def _worker(node: NodeDirectory, log: Path) -> Iterator[tuple[subprocess.Popen[b
             worker.wait()
 
 
-def _answers(
-    url: str, worker: subprocess.Popen[bytes], node: NodeDirectory, version: VersionRow, scorer: Scorer
-) -> np.ndarray:
+def _until_ready(url: str, worker: subprocess.Popen[bytes], node: NodeDirectory, version: VersionRow) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     with Sender(url, connections=1, timeout_seconds=ASK_SECONDS) as sender:
         while True:
@@ -105,7 +142,7 @@ def _answers(
             except NotReady:  # gone, or not listening yet: the next round sees which
                 status, body = 503, b"it does not listen"
             if status == 200:
-                break
+                return
             state = node.read_state(0)
             if state is not None and version.reference in state.errors:
                 raise NotReady(f"the staging worker cannot load it: {state.errors[version.reference]}")
@@ -115,12 +152,6 @@ def _answers(
                     f"{body[:300].decode(errors='replace')}"
                 )
             time.sleep(0.05)
-        path = f"/v1/models/{version.model}:predict"
-        posts = [
-            Post(path, msgspec.json.encode({"instances": [golden.request]})) for golden in scorer.goldens
-        ]
-        bodies = sender.send_all(posts)
-    return np.array([msgspec.json.decode(body, type=_Answer).predictions[0] for body in bodies])
 
 
 def _last_line(log: bytes) -> str:

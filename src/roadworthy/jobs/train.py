@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import roadworthy
+from roadworthy.automation import RuleOf
 from roadworthy.clock import as_duration, as_instant, micros
 from roadworthy.data.fingerprint import fingerprint
 from roadworthy.data.manifest import manifest
@@ -27,8 +29,10 @@ from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.schema import InputSchema, Role
 from roadworthy.gate.catalogue import checks_as
 from roadworthy.jobs.answers import answered
+from roadworthy.jobs.declared_joins import DETAIL, declared_times
 from roadworthy.jobs.gate_vocabulary import ENTRIES_FILE, write_entries
 from roadworthy.jobs.hiding import hide_questions
+from roadworthy.jobs.outcome_times import OUTCOME_KNOWN_AT
 from roadworthy.jobs.questions import Questions, load_questions
 from roadworthy.jobs.stores import Stores
 from roadworthy.model import Definition, Model, load_definition
@@ -39,11 +43,17 @@ from roadworthy.stats.resampling import metric_intervals
 from roadworthy.training.fit import train as fit
 from roadworthy.training.pack import pack
 from roadworthy.training.recipe import Recipe, Trained
+from roadworthy.training.sampling import as_asked, odds_factor
+from roadworthy.training.shuffled import shuffled_twin
 
 Progress = Callable[[str, int, int], None]
+Repaired = Callable[[Questions, Trained], Mapping[str, Any]]
 
 HOLDOUT = timedelta(days=28)
 SEED = 20_130_101
+
+#: Columns of the held-out rows beside those of the question: what the shuffled twin says, and the share kept.
+SHUFFLED, KEPT = "gate:shuffled", "gate:kept"
 
 
 class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +101,15 @@ def train(
     holdout: timedelta | str = HOLDOUT,
     seed: int = SEED,
     progress: Progress = lambda step, done, total: None,
+    repaired: Repaired | None = None,
 ) -> TrainedVersion:
     """Fit on questions asked before `until - holdout` with labels known by then; measure on those after.
 
     until     nothing asked or known from this instant on is used; now by default
     since     questions asked before it are not used
     holdout   how long the last stretch is; like the times it may be text, as on the command line
+    repaired  set rows that training never touched to the unknown entry's value; told what came of it before that is
+              registered, says what the run record keeps of it, or raises
     raises    UnsupportedEstimator and DefinitionError before anything is read, TooFewSamples without enough rows
     """
     definition = load_definition(path)
@@ -120,11 +133,14 @@ def train(
             f"{end:%Y-%m-%d} to measure on; ingest more history, or choose another {also}--until or --holdout"
         )
     schema = question_schema(chosen, learn.table)
+    odds = None if learn.kept is None else odds_factor(learn.kept, learn.label)
     trained = fit(
-        recipe_of(chosen, seed), schema, batch_from_arrow(learn.table, schema), learn.label,
+        replace(recipe_of(chosen, seed), odds=odds, repair=repaired is not None),
+        schema, batch_from_arrow(learn.table, schema), learn.label,
         days=day_number(learn.asked_at), on_progress=lambda done, total: progress("fit", done, total),
     )  # fmt: skip
-    return _register(stores, definition, chosen, trained, learn, later, (end, cut), seed)
+    noted = {} if repaired is None else repaired(learn, trained)
+    return _register(stores, definition, chosen, trained, learn, later, (end, cut), seed, noted)
 
 
 def question_schema(model: Model, table: pa.Table) -> InputSchema:
@@ -146,6 +162,7 @@ def recipe_of(model: Model, seed: int = SEED) -> Recipe:
         model=model.name, unit=model.unit, features=model.features, estimator=model.estimator,
         context=tuple(model.context), asked_at=model.asked_at, outcome=outcome, seed=seed,
         serving=model.serving(), rule=model.rule(),
+        heuristic=model.heuristic.function if isinstance(model.heuristic, RuleOf) else None,
     )  # fmt: skip
 
 
@@ -157,6 +174,11 @@ def holdout_path(stores: Stores, digest: str) -> Path:
 def manifest_path(stores: Stores, digest: str) -> Path:
     """Where the keys of a version's training rows lie."""
     return stores.settings.evidence / digest / "trained-on.parquet"
+
+
+def training_fingerprint(learn: Questions) -> str:
+    """What stands in a run record for its training rows and their labels."""
+    return fingerprint(learn.table.append_column("label", pa.array(learn.label)))
 
 
 def weights_path(stores: Stores, digest: str) -> Path:
@@ -173,16 +195,23 @@ def _register(
     later: Questions,
     period: tuple[datetime, datetime],
     seed: int,
+    noted: Mapping[str, Any],
 ) -> TrainedVersion:
     end, cut = period
-    metrics, baseline = _measure(trained, later, seed)
+    scored = trained.scorer.score(_batch(trained, later))
+    metrics, baseline = _measure(trained, scored.output, later, seed)
     with tempfile.TemporaryDirectory(prefix="roadworthy-draft-") as room:
-        draft = pack(trained, Path(room) / "draft", profiles=_reference(trained, learn))
+        draft = pack(trained, Path(room) / "draft", profiles=_reference(trained, learn, seed))
         digest, directory = publish(draft.directory, stores.settings.artifacts)
     keys = manifest(unit_texts(learn.table.column(model.unit)))
     now = stores.clock.now()
     known = any(row.digest == digest for row in stores.versions.all(model.name))
+    twin = shuffled_twin(trained, learn.label, scored.encoded, np.random.default_rng(seed))
     table = later.table.append_column("label", pa.array(later.label))
+    table = table.append_column(OUTCOME_KNOWN_AT, pa.array(later.label_known_at, pa.timestamp("us", "UTC")))
+    table = table.append_column(SHUFFLED, pa.array(twin))
+    if later.kept is not None:
+        table = table.append_column(KEPT, pa.array(later.kept))
     _keep_evidence(
         stores, digest,
         {
@@ -194,10 +223,13 @@ def _register(
     )  # fmt: skip
     declared = {"limits": dict(model.limits), "slices": list(model.slices), "checks": dict(model.checks)}
     declared["owners"] = list(model.owners)
+    declared[DETAIL] = declared_times(model)
+    declared["budgets"] = dict(model.budgets)
+    declared |= msgspec.to_builtins(model.judging())
     run = RunRecord(
         parameters=_plain(model.estimator.get_params()),
         metrics=metrics,
-        data_fingerprint=fingerprint(learn.table.append_column("label", pa.array(learn.label))),
+        data_fingerprint=training_fingerprint(learn),
         manifest_digest=keys.digest,
         source_digest=definition.source_digest,
         build=f"roadworthy {roadworthy.__version__}",
@@ -212,7 +244,9 @@ def _register(
             "baseline_rate": trained.base_rate,
             "baseline": msgspec.to_builtins(baseline),
             **declared,
+            "questions": learn.n,
             "holdout_rows": later.n,
+            **noted,
         },
     )
     version = stores.versions.register(
@@ -241,12 +275,15 @@ def _served_elsewhere(stores: Stores, model: str) -> int:
     return max((each.version for each in answered(stores, model)), default=0)
 
 
-def _reference(trained: Trained, learn: Questions) -> bytes:
+def _reference(trained: Trained, learn: Questions, seed: int) -> bytes:
+    unseen = trained.out_of_fold
+    assert unseen is not None, "training was asked for out-of-fold predictions"
+    if learn.kept is not None:
+        shown = as_asked(learn.kept, np.random.default_rng(seed))
+        learn, unseen = learn.take(shown), unseen[shown]
     batch = _batch(trained, learn)
     inputs = batch.select(trained.scorer.schema.names("input"))
     states = trained.scorer.features.states(batch)
-    unseen = trained.out_of_fold
-    assert unseen is not None, "training was asked for out-of-fold predictions"
     return build_reference(inputs, states, unseen, learn.label, day_number(learn.asked_at)).to_json()
 
 
@@ -255,17 +292,18 @@ def _batch(trained: Trained, questions: Questions) -> Batch:
 
 
 def _measure(
-    trained: Trained, later: Questions, seed: int
+    trained: Trained, scores: Floats, later: Questions, seed: int
 ) -> tuple[dict[str, Measured], dict[str, Measured]]:
-    days = day_number(later.asked_at)
-    scores = trained.scorer.score(_batch(trained, later)).output
     trivial = np.full(later.n, trained.base_rate)
-    return _intervals(scores, later.label, days, seed), _intervals(trivial, later.label, days, seed)
+    return _intervals(scores, later, seed), _intervals(trivial, later, seed)
 
 
-def _intervals(p: Floats, y: Floats, days: np.ndarray, seed: int) -> dict[str, Measured]:
-    found = metric_intervals(p, y, days, np.random.default_rng(seed))
-    return {str(name): Measured(each.value, each.low, each.high, len(y)) for name, each in found.items()}
+def _intervals(p: Floats, later: Questions, seed: int) -> dict[str, Measured]:
+    found = metric_intervals(
+        p, later.label, day_number(later.asked_at), np.random.default_rng(seed),
+        weights=None if later.kept is None else 1.0 / later.kept,
+    )  # fmt: skip
+    return {str(name): Measured(each.value, each.low, each.high, later.n) for name, each in found.items()}
 
 
 def _keep_evidence(stores: Stores, digest: str, files: Mapping[str, Callable[[Path], object]]) -> None:

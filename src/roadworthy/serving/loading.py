@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from importlib import metadata
 from pathlib import Path
 
 from roadworthy.errors import CorruptArtifact
@@ -81,6 +82,21 @@ class Versions:
         for known in (self.loaded, self.errors, self._retry_at):
             for key in known.keys() - keys:
                 del known[key]
+
+
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """Distribution name → version that is installed here; "not installed" where there is none.
+
+    >>> installed(["no such thing"])
+    {'no such thing': 'not installed'}
+    """
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
 
 
 def load_version(staged: Staged, cache: Cache | None, hash_key: Path | None) -> Loaded:

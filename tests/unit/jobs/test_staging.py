@@ -1,22 +1,27 @@
-"""Golden requests go to a real worker; one that dies or hangs is evidence, and none is left behind."""
+"""A real worker serves one version in staging; one that dies or hangs is said so, and none is left behind."""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from roadworthy.gate.evidence import Staging
+from roadworthy.errors import NotReady
 from roadworthy.jobs import staging
 from roadworthy.jobs.stores import Stores
 from smalltown import MODEL
 
 
-def _ask(stores: Stores) -> Staging:
-    row = stores.versions.get(MODEL, 1)
-    return staging.ask_goldens(row, stores.settings.artifacts, stores.scorer(row))
+def _refused(stores: Stores) -> str:
+    """What is said where the worker cannot be asked."""
+    with (
+        pytest.raises(NotReady) as refusal,
+        staging.serving(stores.versions.get(MODEL, 1), stores.settings.artifacts),
+    ):
+        pass
+    return str(refusal.value)
 
 
 @pytest.fixture
@@ -44,10 +49,13 @@ def _program(monkeypatch: pytest.MonkeyPatch, directory: Path, body: str) -> Non
 
 def test_a_worker_answers_the_golden_requests_and_ends(town_stores: Stores, workers: list[int]) -> None:
     """Every golden answer, bit for bit, and no process afterwards."""
-    found = _ask(town_stores)
-    assert found.error is None
-    assert np.array_equal(found.answered, found.expected)
-    assert len(found.expected) > 20
+    row = town_stores.versions.get(MODEL, 1)
+    goldens = town_stores.scorer(row).goldens
+    with staging.serving(row, town_stores.settings.artifacts) as server:
+        answers = server.answers([[golden.request] for golden in goldens])
+        assert server.libraries() == row.run.libraries
+    assert [answer for (answer,) in answers] == [golden.prediction for golden in goldens]
+    assert len(goldens) > 20
     assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
 
 
@@ -56,11 +64,11 @@ def test_a_worker_that_dies_is_evidence_with_its_last_words(
 ) -> None:
     """At once, not after a timeout."""
     _program(monkeypatch, tmp_path, "sys.exit('the library is missing')")
-    found = _ask(town_stores)
-    assert found.error == (
+    started = time.monotonic()
+    assert _refused(town_stores) == (
         "the staging worker ended with status 1 before it answered; its last words: the library is missing"
     )
-    assert found.seconds < 10
+    assert time.monotonic() - started < 10
     assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
 
 
@@ -76,10 +84,9 @@ def test_a_worker_that_never_answers_and_does_not_want_to_end_is_killed(
     monkeypatch.setattr(staging, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(staging, "DRAIN_SECONDS", 0.5)
     monkeypatch.setattr(staging, "ASK_SECONDS", 0.2)
-    found = _ask(town_stores)
-    assert found.error is not None
-    assert "was not ready after 0.5 s" in found.error
-    assert found.error.endswith("its last words: stuck")
+    said = _refused(town_stores)
+    assert "was not ready after 0.5 s" in said
+    assert said.endswith("its last words: stuck")
     assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
 
 
@@ -97,9 +104,9 @@ def test_a_version_that_cannot_be_loaded_is_evidence_at_once(
         return copy
 
     monkeypatch.setattr(staging, "stage", rotten)
-    found = _ask(town_stores)
-    assert found.error is not None
-    assert "the staging worker cannot load it" in found.error
-    assert "features.json" in found.error
-    assert found.seconds < 30
+    started = time.monotonic()
+    said = _refused(town_stores)
+    assert "the staging worker cannot load it" in said
+    assert "features.json" in said
+    assert time.monotonic() - started < 30
     assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
