@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import numpy as np
+from quality_evidence import rivals
 
 from leakage_evidence import untold
 from parameter_evidence import parameters
-from quality_evidence import rivals
 from roadworthy.features.batch import Batch, Strings
 from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, Staging, TrainingFacts

@@ -19,7 +19,7 @@ from roadworthy.verdict import Limit, Verdict
 NAME = "limits"
 
 #: Declared among the limits, but judged by another check.
-ELSEWHERE = frozenset({"champion_log_loss"})
+ELSEWHERE = frozenset({"champion_log_loss", "alone_auc", "auc_jump"})
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
