@@ -76,17 +76,29 @@ def gate(
             "--first-release", help="Reason why a first release may go without a champion to compare with."
         ),
     ] = "",
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="First give parameters that training never touched the unknown entry's value, in a new version.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge a version before it gets any traffic; exits with 3 when it may not advance."""
     from roadworthy.cli.progress import progress
     from roadworthy.gate.terminal import render
     from roadworthy.jobs.gate import gate as run
+    from roadworthy.jobs.repair import repair as repaired
 
     options: Options = context.obj
+    stores, said = options.stores(), []
     with progress(as_json) as report:
-        judged = run(options.stores(), reference, approve_first=approve_first, progress=report)
-    show(judged.report, [render(judged.report), f"Full report: {judged.page}"], as_json=as_json)
+        if repair:
+            done = repaired(stores, reference, progress=report)
+            reference, said = done.version.reference, done.sentences()
+        judged = run(stores, reference, approve_first=approve_first, progress=report)
+    show(judged.report, [*said, render(judged.report), f"Full report: {judged.page}"], as_json=as_json)
     if judged.report.decision.ruling != "pass":
         raise typer.Exit(3)
 

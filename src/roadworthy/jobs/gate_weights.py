@@ -161,11 +161,11 @@ def _most_asked(
     asked, often = np.unique(codes.astype(np.int64), return_counts=True)
     counts = dict(zip(asked.tolist(), often.tolist(), strict=True))
     order = sorted(rows, key=lambda row: (-counts.get(row, 0), row))[:SHOWN]
-    names = _entries(array, features)
+    names = entries_of(array, features)
     return tuple(names[row] for row in order)
 
 
-def _entries(array: WeightArray, features: FittedFeatures) -> list[str]:
+def entries_of(array: WeightArray, features: FittedFeatures) -> list[str]:
     """What every row stands for."""
     feature = next(each.feature for each in features.columns if each.name == array.columns[0])
     record = next(each for each in features.records if each.name == feature)
@@ -211,8 +211,10 @@ def _change(
         return None
     ours, was = array.values, match.values
     if array.columns and match.columns:
-        places = {name: row for row, name in enumerate(_entries(match, theirs))}
-        pairs = [(row, places[name]) for row, name in enumerate(_entries(array, features)) if name in places]
+        places = {name: row for row, name in enumerate(entries_of(match, theirs))}
+        pairs = [
+            (row, places[name]) for row, name in enumerate(entries_of(array, features)) if name in places
+        ]
         ours, was = ours[[row for row, _ in pairs]], was[[row for _, row in pairs]]
     if ours.shape != was.shape or not (np.isfinite(ours).all() and np.isfinite(was).all()):
         return None
