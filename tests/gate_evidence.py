@@ -6,17 +6,20 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import numpy as np
-from quality_evidence import rivals
 
+from data_evidence import days_of_rows
 from leakage_evidence import untold
 from parameter_evidence import parameters
+from quality_evidence import rivals
 from roadworthy.features.batch import Batch, Strings
 from roadworthy.gate.approvals_facts import Approvals
+from roadworthy.gate.batch_invariance_facts import Padding
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, Staging, TrainingFacts
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts, VocabularyTexts
 from roadworthy.verdict import Limit
 from served_evidence import served
+from traffic_evidence import as_trained
 
 JULY = datetime(2013, 7, 1, tzinfo=UTC)
 AUGUST = datetime(2013, 8, 1, tzinfo=UTC)
@@ -55,15 +58,18 @@ def healthy(rows: int = 8_000) -> Evidence:
         champion_version=1,
         arrangements=tuple(
             Arrangement(name=name, expected=arranged, got=arranged.copy())
-            for name in ("alone", "permuted", "batches of 7")
+            for name in ("alone", "permuted", "batches of 7", "padded")
         ),
+        padding=Padding(texts=3),
         staging=Staging(expected=arranged[:24], answered=arranged[:24].copy(), seconds=1.2),
         infrastructure=served(),
         training=TrainingFacts(rows=165_000, until=JULY - timedelta(hours=5)),
         traffic=requests(),
+        served_like_trained=as_trained(requests(), "carrier"),
         approvals=Approvals(owners=("anna", "ben"), given={"anna": "read the report", "ben": "asked anna"}),
         leakage=untold(labels, days),
         vocabularies=texts(rows),
+        data=days_of_rows(),
         learned=rivals(question),
         parameters=parameters(),
     )
@@ -91,7 +97,7 @@ def requests(rows: int = 2_000) -> Traffic:
     numbers = np.array([{"UA": 2, "B6": 3, "EV": 4}.get(text or "", 1) for text in carrier.texts()])
     return Traffic(
         asked_at=np.sort(chance.integers(15_873 * day, 15_887 * day, rows)),
-        units=np.arange(rows),
+        units=np.arange(rows).astype(str),
         answered_by=np.ones(rows, dtype=np.int64),
         logged=scores,
         inputs=inputs,

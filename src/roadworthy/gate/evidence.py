@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from roadworthy.gate.approvals_facts import Approvals
+from roadworthy.gate.batch_invariance_facts import Padding
+from roadworthy.gate.data_facts import DataFacts
 from roadworthy.gate.infrastructure_facts import Infrastructure
 from roadworthy.gate.leakage_facts import Leakage
 from roadworthy.gate.learned_facts import Learned
@@ -149,6 +151,7 @@ class Evidence:
     serves_since: datetime | None = None
     first_release: Approval | None = None
     arrangements: tuple[Arrangement, ...] = ()
+    padding: Padding | None = None
     tolerance: float = 0.0
     staging: Staging | None = None
     training: TrainingFacts | None = None
@@ -156,6 +159,7 @@ class Evidence:
     served_like_trained: ServedLikeTrained | None = None
     approvals: Approvals | None = None
     vocabularies: VocabularyFacts | None = None
+    data: DataFacts | None = None
     leakage: Leakage | None = None
     learned: Learned | None = None
     parameters: WeightFacts | None = None

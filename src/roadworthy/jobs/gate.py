@@ -27,9 +27,11 @@ from roadworthy.gate.report import GateReport, judge
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.jobs.approve import approvals_of
 from roadworthy.jobs.gate_arrangements import arrangements
+from roadworthy.jobs.gate_data import data_facts
 from roadworthy.jobs.gate_infrastructure import ask_servers
 from roadworthy.jobs.gate_leakage import look_for_leakage
 from roadworthy.jobs.gate_learned import rivals, weights_of
+from roadworthy.jobs.gate_padding import padding
 from roadworthy.jobs.gate_served_like_trained import served_like_trained
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
@@ -171,6 +173,7 @@ def measure(
         serves_since=champion_since(stores, row.model) if route.champion == row.version else None,
         first_release=Approval(actor=approvals[-1].actor, reason=approvals[-1].reason) if approvals else None,
         arrangements=arranged + ((asked.together,) if asked.together else ()),
+        padding=step("look at the padding", lambda: padding(scorer, batch)),
         tolerance=scorer.predictor.tolerance,
         staging=asked.staging,
         training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
@@ -179,6 +182,7 @@ def measure(
         approvals=approvals_of(stores, row),
         leakage=leakage,
         vocabularies=vocabulary_facts(holdout_path(stores, row.digest).parent, scorer.features, batch),
+        data=data_facts(stores, row, holdout_path(stores, row.digest).parent),
         learned=rivals(stores, row, table, batch),
         infrastructure=asked.infrastructure,
         parameters=parameters,

@@ -20,6 +20,7 @@ from roadworthy.gate import (
     later_rows,
     limits,
 )
+from roadworthy.gate.batch_invariance_facts import Padding
 from roadworthy.gate.evidence import Arrangement, Evidence, Staging
 from roadworthy.stats.resampling import Interval
 from roadworthy.verdict import Limit
@@ -254,7 +255,7 @@ def test_one_row_that_answers_differently_in_a_batch_is_found() -> None:
     """The sentence names the arrangement; a tolerance of the format may allow it."""
     permuted = np.full(40, 0.5)
     permuted[7] += 2.0**-50
-    evidence = arranged(alone=np.full(40, 0.5), permuted=permuted)
+    evidence = arranged(alone=np.full(40, 0.5), permuted=permuted, padded=np.full(40, 0.5))
     verdict = batch_invariance.CHECK.judge(evidence)[0]
     assert verdict.ruling == "fail"
     assert "found permuted" in verdict.reason
@@ -262,7 +263,7 @@ def test_one_row_that_answers_differently_in_a_batch_is_found() -> None:
 
 
 def test_batches_alone_do_not_replace_single_rows() -> None:
-    """`alone` and `permuted` must have been tried."""
+    """`alone`, `permuted` and `padded` must have been tried."""
     verdict = batch_invariance.CHECK.judge(arranged(permuted=np.full(40, 0.5)))[0]
     assert verdict.ruling == "insufficient"
     assert "alone" in verdict.reason
@@ -270,8 +271,33 @@ def test_batches_alone_do_not_replace_single_rows() -> None:
 
 def test_an_arrangement_that_lost_rows_is_an_error() -> None:
     """There is nothing to subtract."""
-    evidence = arranged(alone=np.full(39, 0.5), permuted=np.full(40, 0.5))
+    evidence = arranged(alone=np.full(39, 0.5), permuted=np.full(40, 0.5), padded=np.full(40, 0.5))
     assert "gave 39 scores for 40 rows" in batch_invariance.CHECK.judge(evidence)[0].reason
+
+
+def test_a_model_that_reads_lists_must_have_been_asked_with_empty_ones() -> None:
+    """That is where a padding collides with a real value."""
+    evidence = replace(healthy(), padding=Padding(texts=3, lists=("been",)))
+    verdict = batch_invariance.CHECK.judge(evidence)[0]
+    assert (verdict.ruling, "empty lists" in verdict.reason) == ("insufficient", True)
+    empty = Arrangement(name="empty lists", expected=np.full(40, 0.5), got=np.full(40, 0.5))
+    tried = replace(evidence, arrangements=(*evidence.arrangements, empty))
+    assert {found.ruling for found in batch_invariance.CHECK.judge(tried)} == {"pass"}
+
+
+def test_a_padding_that_is_the_number_of_a_real_value_fails() -> None:
+    """Though no score moved: training may have been as wrong as serving."""
+    collides = Padding(texts=3, collisions={"been": "'JFK' is encoded as an empty list is"})
+    verdict = batch_invariance.CHECK.judge(replace(healthy(), padding=collides))[1]
+    assert verdict.ruling == "fail"
+    assert "been: 'JFK' is encoded as an empty list is" in verdict.reason
+
+
+def test_a_model_without_text_has_nothing_to_pad() -> None:
+    """It passes because that was looked at."""
+    verdict = batch_invariance.CHECK.judge(replace(healthy(), padding=Padding(texts=0)))[1]
+    assert (verdict.ruling, verdict.n) == ("pass", 0)
+    assert verdict.reason.startswith("does not apply: ")
 
 
 def test_one_wrong_golden_answer_fails_and_is_named() -> None:
