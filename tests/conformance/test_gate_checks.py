@@ -10,6 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import data_evidence
+import traffic_evidence
 from gate_evidence import APPROVED, EMPTY, healthy
 from leakage_evidence import of_few, spoiled_alone
 from parameter_evidence import with_nan
@@ -43,12 +45,17 @@ def poisoned(evidence: Evidence) -> Evidence:
     assert holdout.champion is not None
     assert holdout.baseline is not None
     assert evidence.vocabularies is not None
+    assert evidence.traffic is not None
+    assert evidence.served_like_trained is not None
     return replace(
         evidence,
+        traffic=traffic_evidence.with_nan(evidence.traffic),
+        served_like_trained=traffic_evidence.with_nan_importance(evidence.served_like_trained),
         vocabularies=replace(
             evidence.vocabularies,
             texts=tuple(replace(each, trained=spoiled(each.trained)) for each in evidence.vocabularies.texts),
         ),
+        data=data_evidence.with_nan(data_evidence.days_of_rows()),
         holdout=replace(
             holdout,
             candidate=spoiled(holdout.candidate),
@@ -76,9 +83,12 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
     columns = ("labels", "days", "candidate", "champion", "baseline")
     few = {name: getattr(holdout, name)[:rows] for name in columns}
     assert evidence.approvals is not None
+    assert evidence.traffic is not None
     return replace(
         evidence,
+        traffic=traffic_evidence.of_few(evidence.traffic, rows),
         vocabularies=replace(evidence.vocabularies, rows=rows),
+        data=data_evidence.days_of_rows(rows),
         holdout=replace(holdout, **few, slices={name: held[:rows] for name, held in holdout.slices.items()}),
         arrangements=tuple(
             replace(given, expected=given.expected[:rows], got=given.got[:rows])

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from roadworthy.clock import DAY_MICROS
 from roadworthy.features.batch import Batch
+from roadworthy.stats.echo import Echo
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,7 +28,7 @@ class Traffic:
     """Requests of the last weeks that were answered to somebody, spread evenly over them, in the order of time.
 
     asked_at    microseconds since 1970 UTC, shape (n_rows,)
-    units       number of its unit among these rows, from 0, shape (n_rows,): equal numbers are one unit
+    units       unit of each row as it was logged, shape (n_rows,); never to stand in a verdict, which outlives it
     answered_by version that answered, shape (n_rows,)
     logged      what that version said then, shape (n_rows,)
     inputs      what the requests carried of the candidate's inputs, by name; all of them unless some are in `lacking`
@@ -42,11 +43,13 @@ class Traffic:
     lacking     input of the candidate that these requests do not carry, or carry as a hash only → why
     refused     input → rows that carry null where the candidate takes none; those rows are not among these
     looked_at   answered requests that were found in these weeks, before some were chosen
+    echoes      number among the inputs → how it follows what was answered before, in all of the newest requests; those
+                of too few rows are left out
     none        why there is none of all this; "" where there is
     """
 
     asked_at: Ints
-    units: Ints
+    units: Texts
     answered_by: Ints
     logged: Floats
     inputs: Batch
@@ -61,14 +64,16 @@ class Traffic:
     lacking: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
     looked_at: int = 0
+    echoes: Mapping[str, Echo] = field(default_factory=dict)
     none: str = ""
 
     @classmethod
     def nothing(cls, why: str = NEVER_SERVED) -> Traffic:
         """That there is positively no traffic."""
         whole = np.zeros(0, dtype=np.int64)
+        texts = np.zeros(0, dtype=np.str_)
         return cls(
-            asked_at=whole, units=whole, answered_by=whole, logged=np.zeros(0), inputs=Batch({}, 0), none=why
+            asked_at=whole, units=texts, answered_by=whole, logged=np.zeros(0), inputs=Batch({}, 0), none=why
         )
 
     @property

@@ -31,9 +31,13 @@ from roadworthy.predictionlog.repeats import told
 from roadworthy.registry.artifact import read_model
 from roadworthy.registry.versions import VersionRow
 from roadworthy.scorer import Scorer
+from roadworthy.stats.echo import Echo, strongest_echo
 
 #: Days looked back, so that every weekday is there four times; rows scored; rows read to choose them from.
 DAYS, ROWS, READ = 28, 5_000, 200_000
+
+#: Newest requests, without gaps, in which what follows earlier answers is looked for.
+FOLLOWED = 6_000
 
 _COLUMNS = ("event_time", "unit", "version", "status", "decision", "output")
 
@@ -166,6 +170,7 @@ def _traffic(
     kept = complete or [version for version, lacking in lacks.items() if lacking == lacks[newest]]
     table = _of(table, kept)
     looked_at = table.num_rows
+    echoes = echoes_in(table.slice(max(looked_at - FOLLOWED, 0)), scorer, lacks[kept[0]][0])
     table = table.take(pa.array(_spread(looked_at)))
     order = np.argsort(table.column("version").to_numpy(), kind="stable")
     back = np.argsort(order, kind="stable")
@@ -184,7 +189,7 @@ def _traffic(
     again, why = _asked_again(champion, batches[1:], rows, lacks[kept[0]][1:])
     return Traffic(
         asked_at=table.column("event_time").cast(pa.int64()).to_numpy(),
-        units=_units(table),
+        units=np.array(table.column("unit").to_pylist(), dtype=np.str_),
         answered_by=table.column("version").to_numpy().astype(np.int64),
         logged=table.column("output").cast(pa.float64()).to_numpy(zero_copy_only=False),
         inputs=inputs,
@@ -199,6 +204,7 @@ def _traffic(
         lacking=lacking,
         refused=read[0][1],
         looked_at=looked_at,
+        echoes=echoes,
     )
 
 
@@ -215,6 +221,31 @@ def _asked_again(
     if not complete.all():
         return None, f"{int((~complete).sum()):,} of these rows are null where it takes no null"
     return champion.score(batch).output, ""
+
+
+def echoes_in(table: pa.Table, scorer: Scorer, but: Mapping[str, str]) -> dict[str, Echo]:
+    """How each number among the inputs follows what was answered before, by every text that requests carry."""
+    answers = table.column("output").cast(pa.float64()).to_numpy(zero_copy_only=False)
+    table, answers = table.filter(pa.array(np.isfinite(answers))), answers[np.isfinite(answers)]
+    numbers = {}
+    for field in scorer.features.schema.fields:
+        column = None if field.name in but else _column(table, field.name, None)
+        if field.kind == "number" and column is not None:
+            numbers[field.name] = pc.fill_null(column.cast(pa.float64()), float("nan")).to_numpy()
+    groups = {"": np.zeros(table.num_rows, dtype=np.int64)}
+    for name in table.column_names:
+        if name.startswith(("in_", "ctx_", "unit")) and pa.types.is_string(table.schema.field(name).type):
+            groups[name.removeprefix("in_").removeprefix("ctx_")] = _codes(table.column(name))
+    moments = table.column("event_time").cast(pa.int64()).to_numpy()
+    return strongest_echo(numbers, answers, moments, groups)
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    """A number for every text, from 0; missing is one of its own."""
+    codes = column.combine_chunks().dictionary_encode("encode")
+    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
+    found: np.ndarray = codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return found
 
 
 def _schemas(stores: Stores, model: str, table: pa.Table) -> dict[int, InputSchema | None]:
@@ -279,10 +310,3 @@ def _texts(table: pa.Table, name: str) -> np.ndarray:
     column = _column(table, name, None)
     assert column is not None, "looked up before"
     return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=np.str_)
-
-
-def _units(table: pa.Table) -> np.ndarray:
-    codes = table.column("unit").combine_chunks().dictionary_encode()
-    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
-    found: np.ndarray = codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return found

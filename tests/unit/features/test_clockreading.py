@@ -1,0 +1,35 @@
+"""Functions that read the clock are found by their source."""
+
+from __future__ import annotations
+
+import pytest
+
+from roadworthy.features.clockreading import clock_readers
+
+HEAD = """
+import time
+import datetime as dt
+import numpy as np
+from datetime import datetime, date
+from time import time as now
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "time.time() - x", "dt.datetime.now()", "datetime.utcnow()", "date.today()", "now()", "time.monotonic()",
+        "np.datetime64('now') - x",
+    ],
+)  # fmt: skip
+def test_every_way_to_ask_the_time_is_found(body: str) -> None:
+    """By module, by another name, by NumPy."""
+    assert clock_readers(f"{HEAD}def f(x):\n    return {body}\n".encode()) == {"f"}
+
+
+@pytest.mark.parametrize(
+    "body", ["np.datetime64('2013-01-01') - x", "x.time()", "datetime.fromtimestamp(0)", "time.sleep(0)"]
+)
+def test_times_that_are_no_clock_are_not(body: str) -> None:
+    """A fixed time, and a method of something else."""
+    assert not clock_readers(f"{HEAD}def f(x):\n    return {body}\n".encode())
