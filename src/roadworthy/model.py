@@ -247,7 +247,9 @@ def people(names: Sequence[str]) -> tuple[str, ...]:
     >>> people(["anna", "ben"])
     ('anna', 'ben')
     """
-    if isinstance(names, str) or not all(isinstance(name, str) and name.strip() == name != "" for name in names):
+    if isinstance(names, str) or not all(
+        isinstance(name, str) and name.strip() == name != "" for name in names
+    ):
         raise DefinitionError(f'{names!r} is no list of names: write ["anna", "ben"]')
     if len(set(names)) < len(names):
         raise DefinitionError(f"{', '.join(names)}: a name stands there twice; name everybody once")

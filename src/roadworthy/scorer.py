@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from roadworthy.errors import CorruptArtifact, Refused, UnknownName
+from roadworthy.estimators.corrected import correcting
 from roadworthy.estimators.formats import load_predictor
 from roadworthy.estimators.protocol import Predictor
 from roadworthy.features.batch import Batch, Floats
@@ -147,7 +148,8 @@ class Scorer:
         model = read_model(directory)
         functions = load_snapshot(_bytes(directory / FUNCTIONS_FILE)) if model.functions_digest else {}
         features = FittedFeatures.from_json(_bytes(directory / FEATURES_FILE), functions)
-        predictor = load_predictor(model.estimator_format, directory / ESTIMATOR_DIRECTORY)
+        odds = None if model.prior_odds is msgspec.UNSET else model.prior_odds
+        predictor = correcting(load_predictor(model.estimator_format, directory / ESTIMATOR_DIRECTORY), odds)
         return cls(model, features, predictor, _read_goldens(directory / GOLDENS_FILE), functions)
 
     @property

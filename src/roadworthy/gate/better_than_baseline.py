@@ -24,8 +24,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if data.baseline is None:
         raise TooFewSamples("no trivial baseline was scored beside the candidate: train it again with one")
     found = paired_intervals(
-        data.candidate, data.baseline, data.labels, data.days, evidence.chance(), names=["log_loss"]
-    )["log_loss"]
+        data.candidate, data.baseline, data.labels, data.days, evidence.chance(), names=["log_loss"],
+        weights=data.weights,
+    )["log_loss"]  # fmt: skip
     ruling = LIMIT.ruling(found.value, found.low, found.high)
     return (
         verdict(

@@ -33,6 +33,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         data.days,
         evidence.chance(),
         names=["calibration_error", "calibration_gap"],
+        weights=data.weights,
     )
     error, gap = found["calibration_error"], found["calibration_gap"]
     limit = evidence.limits.get(LIMIT_NAME) or default_limit(float(data.labels.mean()))

@@ -62,9 +62,7 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
         goldens.CHECK,
         infrastructure.CHECK,
     ),
-    "people": (
-        approvals.CHECK,
-    ),
+    "people": (approvals.CHECK,),
 }
 
 CHECKS: tuple[Check, ...] = tuple(check for checks in GROUPS.values() for check in checks)

@@ -47,8 +47,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
             f"the champion, version {evidence.champion_version}, was not scored on these rows{why}"
         )
     found = paired_intervals(
-        data.candidate, data.champion, data.labels, data.days, evidence.chance(), names=["log_loss"]
-    )
+        data.candidate, data.champion, data.labels, data.days, evidence.chance(), names=["log_loss"],
+        weights=data.weights,
+    )  # fmt: skip
     difference = found["log_loss"]
     ruling = against_champion(difference, limit)
     name = f"log loss, this minus version {evidence.champion_version}'s:"

@@ -40,9 +40,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
 def _judged(name: str, limit: Limit, evidence: Evidence) -> tuple[Verdict, ...]:
     data = holdout(evidence)
     metric = _metric(name)
-    found = metric_intervals(data.candidate, data.labels, data.days, evidence.chance(), names=[metric])[
-        metric
-    ]
+    found = metric_intervals(
+        data.candidate, data.labels, data.days, evidence.chance(), names=[metric], weights=data.weights
+    )[metric]
     interval = absolute(found) if metric == "calibration_gap" else found
     ruling = limit.ruling(interval.value, interval.low, interval.high)
     shown = "absolute calibration_gap" if metric == "calibration_gap" else name

@@ -20,6 +20,7 @@ from roadworthy.data.sources import TimeExpression
 from roadworthy.data.tables import read
 from roadworthy.errors import DefinitionError
 from roadworthy.features.columns import Floats, Times
+from roadworthy.judging import Sampling
 from roadworthy.model import Model
 
 ASKED_AT = "asked_at"
@@ -34,12 +35,14 @@ class Questions:
     asked_at        microseconds since 1970 UTC, (n,)
     label           outcome as 0 and 1, NaN where it never became known in time, (n,)
     label_known_at  microseconds since 1970 UTC, NEVER where it never became known, (n,)
+    kept            share of rows like it that the history kept, (n,); None where nothing is declared about it
     """
 
     table: pa.Table
     asked_at: Times
     label: Floats
     label_known_at: Times
+    kept: Floats | None = None
 
     @property
     def n(self) -> int:
@@ -62,6 +65,7 @@ class Questions:
             self.asked_at[mask],
             self.label[mask],
             self.label_known_at[mask],
+            None if self.kept is None else self.kept[mask],
         )
 
 
@@ -78,7 +82,9 @@ def load_questions(
     asked = TimeExpression.parse(model.asked_at)
     known = model.outcome.known_at
     wanted = dict.fromkeys([*model.question_columns(), asked.column, model.outcome.name, known.column])
-    history = read(tables, model.history, columns=list(wanted))
+    sampling = model.judging().sampling
+    rates = [sampling.column] if sampling is not None and sampling.column else []
+    history = read(tables, model.history, columns=[*wanted, *rates])
     if history.num_rows == 0:
         raise DefinitionError(
             f"table {model.history!r} has no rows: ingest some before asking questions of it"
@@ -101,7 +107,8 @@ def load_questions(
         label, label_known_at = np.where(never, np.nan, label), np.where(never, NEVER, label_known_at)
     questions = history.select(list(model.question_columns()))
     questions = questions.append_column(ASKED_AT, pa.array(asked_at, pa.timestamp("us", "UTC")))
-    return Questions(join_sources(tables, model, questions), asked_at, label, label_known_at)
+    kept = None if sampling is None else _kept(sampling, history, label)
+    return Questions(join_sources(tables, model, questions), asked_at, label, label_known_at, kept)
 
 
 def join_sources(tables: Path, model: Model, questions: pa.Table) -> pa.Table:
@@ -110,6 +117,21 @@ def join_sources(tables: Path, model: Model, questions: pa.Table) -> pa.Table:
     needed = {join.source.table for join in joins}
     sources: Mapping[str, pa.Table] = {name: read(tables, name) for name in sorted(needed)}
     return join_as_known(questions, ASKED_AT, joins, sources) if joins else questions
+
+
+def _kept(sampling: Sampling, history: pa.Table, label: Floats) -> Floats:
+    """The share of rows like each that was kept; 1 for those of unknown outcome where nothing else is said."""
+    if not sampling.column:
+        return np.where(label == 1.0, sampling.positive, np.where(label == 0.0, sampling.negative, 1.0))
+    kept = _numbers(history.column(sampling.column))
+    kept = np.where(np.isnan(kept) & np.isnan(label), 1.0, kept)
+    wrong = np.flatnonzero(~((kept > 0.0) & (kept <= 1.0)))
+    if wrong.size:
+        raise DefinitionError(
+            f"sampling: column {sampling.column!r} must hold the share of rows like each that was kept, above 0 and at "
+            f"most 1, got {kept[wrong[0]]:g} ({wrong.size:,} of {kept.size:,} rows)"
+        )
+    return kept
 
 
 def _instants(table: pa.Table, expression: TimeExpression) -> Times:

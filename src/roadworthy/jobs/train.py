@@ -44,7 +44,7 @@ from roadworthy.training.fit import train as fit
 from roadworthy.training.pack import pack
 from roadworthy.training.recipe import Recipe, Trained
 from roadworthy.training.sampling import as_asked, odds_factor
-from roadworthy.training.shuffled import shuffled_twin
+from roadworthy.training.shuffled import shuffled_twins
 
 Progress = Callable[[str, int, int], None]
 Repaired = Callable[[Questions, Trained], Mapping[str, Any]]
@@ -52,7 +52,7 @@ Repaired = Callable[[Questions, Trained], Mapping[str, Any]]
 HOLDOUT = timedelta(days=28)
 SEED = 20_130_101
 
-#: Columns of the held-out rows beside those of the question: what the shuffled twin says, and the share kept.
+#: Columns of the held-out rows beside those of the question: what shuffled twins say, and the share kept.
 SHUFFLED, KEPT = "gate:shuffled", "gate:kept"
 
 
@@ -206,12 +206,7 @@ def _register(
     keys = manifest(unit_texts(learn.table.column(model.unit)))
     now = stores.clock.now()
     known = any(row.digest == digest for row in stores.versions.all(model.name))
-    twin = shuffled_twin(trained, learn.label, scored.encoded, np.random.default_rng(seed))
-    table = later.table.append_column("label", pa.array(later.label))
-    table = table.append_column(OUTCOME_KNOWN_AT, pa.array(later.label_known_at, pa.timestamp("us", "UTC")))
-    table = table.append_column(SHUFFLED, pa.array(twin))
-    if later.kept is not None:
-        table = table.append_column(KEPT, pa.array(later.kept))
+    table = _held_out(trained, learn, later, scored.encoded, seed)
     _keep_evidence(
         stores, digest,
         {
@@ -266,6 +261,16 @@ def _register(
         rows=trained.labelled, holdout_rows=later.n, metrics=metrics, baseline=baseline,
         redeclared=redeclared,
     )  # fmt: skip
+
+
+def _held_out(trained: Trained, learn: Questions, later: Questions, encoded: Floats, seed: int) -> pa.Table:
+    """The held-out rows as they are kept: what was asked, what became of it, and what the gate wants besides."""
+    twins = shuffled_twins(trained, learn.label, encoded, np.random.default_rng(seed))
+    said = pa.FixedSizeListArray.from_arrays(pa.array(twins.T.ravel()), len(twins))
+    table = later.table.append_column("label", pa.array(later.label))
+    table = table.append_column(OUTCOME_KNOWN_AT, pa.array(later.label_known_at, pa.timestamp("us", "UTC")))
+    table = table.append_column(SHUFFLED, said)
+    return table if later.kept is None else table.append_column(KEPT, pa.array(later.kept))
 
 
 def _served_elsewhere(stores: Stores, model: str) -> int:

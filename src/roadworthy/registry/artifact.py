@@ -16,7 +16,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -57,6 +57,8 @@ class ArtifactModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     libraries          distribution name → version it was trained with
     functions_digest   digest of `functions.py`; "" without custom functions
     serving            deadline, fallbacks and bands
+    prior_odds         what the odds of outputs are multiplied by, because training rows were sampled; left out of
+                       the JSON where they were not, so that digests of other versions stay as they were
     """
 
     model: str
@@ -73,6 +75,7 @@ class ArtifactModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     libraries: Mapping[str, str] = {}
     functions_digest: str = ""
     serving: ServingRules = ServingRules()
+    prior_odds: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
 
 
 def canonical_json(value: Any) -> bytes:

@@ -112,26 +112,29 @@ class BlockSums:
         return _divided(ranked, positives.sum(axis=1) * negatives.sum(axis=1))
 
 
-def block_sums(p: Floats, y: Floats, blocks: Ints) -> BlockSums:
+def block_sums(p: Floats, y: Floats, blocks: Ints, weights: Floats | None = None) -> BlockSums:
     """Reduce rows to sums per block.
 
     p, y     arrays of shape (n_samples,) as in `metrics`
     blocks   whole numbers of shape (n_samples,), such as the day of each row; equal numbers are one block
+    weights  how many rows each stands for, finite and at least 0; None = one
+    raises   ValueError for malformed arrays
     """
     p, y = metrics.checked(p, y)
+    each = _weights(weights, p.size)
     index, count = _numbered(blocks, p.size)
     scores = _score_bins(p)
     width, bins = int(scores.max()) + 1, metrics.CALIBRATION_BINS
     cell = index * width + scores
 
     def summed(values: Floats) -> Floats:
-        return np.bincount(index, weights=values, minlength=count).astype(np.float64)
+        return np.bincount(index, weights=each * values, minlength=count).astype(np.float64)
 
-    total = np.bincount(cell, minlength=count * width).astype(np.float64)
-    positives = np.bincount(cell, weights=y, minlength=count * width).astype(np.float64)
-    gaps = np.bincount(index * bins + metrics.bin_of(p, bins), weights=p - y, minlength=count * bins)
+    total = np.bincount(cell, weights=each, minlength=count * width).astype(np.float64)
+    positives = np.bincount(cell, weights=each * y, minlength=count * width).astype(np.float64)
+    gaps = np.bincount(index * bins + metrics.bin_of(p, bins), weights=each * (p - y), minlength=count * bins)
     return BlockSums(
-        rows=np.bincount(index, minlength=count).astype(np.float64),
+        rows=np.bincount(index, weights=each, minlength=count).astype(np.float64),
         log_loss=summed(metrics.log_losses(p, y)),
         brier=summed(np.square(p - y)),
         gap=summed(p - y),
@@ -150,10 +153,11 @@ def metric_intervals(
     resamples: int = 500,
     level: float = 0.95,
     names: Sequence[Metric] = METRICS,
+    weights: Floats | None = None,
 ) -> dict[Metric, Interval]:
     """Metrics of one model, each with its interval over resampled blocks.
 
-    p, y, blocks  as in `block_sums`
+    p, y, blocks, weights   as in `block_sums`
     rng           decides the resamples; equal generators give equal intervals
     raises        TooFewSamples with fewer than 5 blocks, or where a metric needs more rows; ValueError for
                   malformed arrays
@@ -169,14 +173,15 @@ def metric_intervals(
     >>> found["auc"].low < found["auc"].value < found["auc"].high
     True
     """
-    sums = block_sums(p, y, blocks)
-    weights = resampling_weights(sums.rows.size, resamples, rng)
+    sums = block_sums(p, y, blocks, weights)
+    drawn = resampling_weights(sums.rows.size, resamples, rng)
     found = {}
     for name in names:
-        interval = _interval(EXACT[name](p, y), sums.resampled(name, weights), sums.rows.size, level)
+        value = _exact(name, p, y, sums, weights)
+        interval = _interval(value, sums.resampled(name, drawn), sums.rows.size, level)
         low, high = max(interval.low, RANGE[name][0]), min(interval.high, RANGE[name][1])
         if name == "calibration_error":
-            noise = np.quantile(sums.calibration_noise(weights), 1.0 - _tail(interval.blocks, level))
+            noise = np.quantile(sums.calibration_noise(drawn), 1.0 - _tail(interval.blocks, level))
             low = max(interval.value - float(noise), 0.0)
         found[name] = Interval(interval.value, low, high, level, interval.blocks)
     return found
@@ -192,10 +197,13 @@ def paired_intervals(
     resamples: int = 500,
     level: float = 0.95,
     names: Sequence[Metric] = METRICS,
+    weights: Floats | None = None,
 ) -> dict[Metric, Interval]:
     """Difference of each metric, new minus old, on the same rows and the same resampled blocks.
 
-    p_new, p_old, y, blocks  arrays of shape (n_samples,), rows in the same order
+    p_new, p_old, y, blocks  arrays of shape (n_samples,), rows in the same order; p_old may be several, of shape
+                             (n_rivals, n_samples): then the mean of their metrics is what is compared with
+    weights                  as in `block_sums`
     raises                   as `metric_intervals`
 
     >>> rng = np.random.default_rng(1)
@@ -205,12 +213,14 @@ def paired_intervals(
     >>> (same.low, same.value, same.high)
     (0.0, 0.0, 0.0)
     """
-    new, old = block_sums(p_new, y, blocks), block_sums(p_old, y, blocks)
-    weights = resampling_weights(new.rows.size, resamples, rng)
+    rivals = np.atleast_2d(p_old)
+    new, olds = block_sums(p_new, y, blocks, weights), [block_sums(p, y, blocks, weights) for p in rivals]
+    drawn = resampling_weights(new.rows.size, resamples, rng)
     return {
         name: _interval(
-            EXACT[name](p_new, y) - EXACT[name](p_old, y),
-            new.resampled(name, weights) - old.resampled(name, weights),
+            _exact(name, p_new, y, new, weights)
+            - sum(_exact(name, p, y, old, weights) for p, old in zip(rivals, olds, strict=True)) / len(olds),
+            new.resampled(name, drawn) - np.mean([old.resampled(name, drawn) for old in olds], axis=0),
             new.rows.size,
             level,
         )
@@ -250,6 +260,27 @@ def resampling_weights(blocks: int, resamples: int, rng: np.random.Generator) ->
     if resamples < 100:
         raise ValueError(f"resamples must be at least 100 for percentiles to mean anything, got {resamples}")
     return rng.multinomial(blocks, np.full(blocks, 1.0 / blocks), size=resamples).astype(np.float64)
+
+
+def _exact(name: Metric, p: Floats, y: Floats, sums: BlockSums, weights: Floats | None) -> float:
+    """The number from rows; weighted rows give it by their sums (AUC to within its score bins)."""
+    if weights is None:
+        return EXACT[name](p, y)
+    value = float(sums.resampled(name, np.ones((1, sums.rows.size)))[0])
+    if np.isnan(value):
+        raise TooFewSamples(f"{name} does not exist where all rows of an outcome weigh nothing")
+    return value
+
+
+def _weights(weights: Floats | None, rows: int) -> Floats:
+    if weights is None:
+        return np.ones(rows)
+    each = np.asarray(weights, dtype=np.float64)
+    if each.shape != (rows,) or not (np.isfinite(each) & (each >= 0)).all():
+        raise ValueError(
+            f"weights must be finite and at least 0, one a row of {rows:,}, got shape {each.shape}"
+        )
+    return each
 
 
 def _interval(value: float, drawn: Floats, blocks: int, level: float) -> Interval:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
+from roadworthy.estimators.corrected import corrected
 from roadworthy.features.batch import Floats
 
 
@@ -24,11 +25,15 @@ class Baseline:
     rate: float
 
     @classmethod
-    def fit(cls, y: Floats) -> Baseline:
-        """The baseline of labels 0 and 1; TooFewSamples without any."""
+    def fit(cls, y: Floats, odds: float | None = None) -> Baseline:
+        """The baseline of labels 0 and 1; TooFewSamples without any.
+
+        odds   what its odds are multiplied by, where the rows were sampled
+        """
         if not len(y):
             raise TooFewSamples("there are 0 training rows with a known outcome: train on a longer span")
-        return cls(float(np.mean(y)))
+        rate = np.array([np.mean(y)])
+        return cls(float((rate if odds is None else corrected(rate, odds))[0]))
 
     def predict(self, n: int) -> Floats:
         """The rate, `n` times."""

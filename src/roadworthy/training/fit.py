@@ -9,9 +9,11 @@ from importlib import metadata
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from roadworthy.errors import DefinitionError
 from roadworthy.estimators.accepted import format_for
+from roadworthy.estimators.corrected import corrected, correcting
 from roadworthy.estimators.protocol import Format
 from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.fitted import FittedFeatures
@@ -52,7 +54,8 @@ def train(
     _check(recipe, schema, rows, y, days)
     fold_of = None if days is None else folds_by_day(days, folds)
     parts = 1 if fold_of is None else 1 + len(np.unique(fold_of))
-    source = snapshot([*recipe.features.functions.values(), *([recipe.rule] if recipe.rule else [])])
+    own = [f for f in (recipe.rule, recipe.heuristic) if f is not None]
+    source = snapshot([*recipe.features.functions.values(), *own])
     functions = load_snapshot(source.source) if source.source else {}
     features = recipe.features.with_functions(functions).fit(rows, schema)
     if recipe.serving.rule is not None:
@@ -71,7 +74,7 @@ def train(
     )
     fitted, weights = finished(fitted, encoded[known], features.columns, repair=recipe.repair)
     model = _model(recipe, schema, features, form, source)
-    scorer = Scorer(model, features, fitted.predictor(), functions=functions)
+    scorer = Scorer(model, features, correcting(fitted.predictor(), recipe.odds), functions=functions)
     unseen = None
     if fold_of is not None:
         unseen = out_of_fold(
@@ -88,8 +91,8 @@ def train(
         fitted=fitted,
         snapshot=source,
         encoded=encoded,
-        out_of_fold=unseen,
-        base_rate=Baseline.fit(y[known]).rate,
+        out_of_fold=unseen if unseen is None or recipe.odds is None else corrected(unseen, recipe.odds),
+        base_rate=Baseline.fit(y[known], recipe.odds).rate,
         labelled=int(known.sum()),
         weights=weights,
     )
@@ -136,6 +139,7 @@ def _model(
         libraries={name: metadata.version(name) for name in ("numpy", "roadworthy", *form.distributions)},
         functions_digest=source.digest if source.source else "",
         serving=recipe.serving,
+        prior_odds=UNSET if recipe.odds is None else recipe.odds,
     )
 
 

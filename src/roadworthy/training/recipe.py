@@ -40,6 +40,8 @@ class Recipe:
     threads     used where the estimator declares none; changes no result
     serving     deadline, fallbacks and bands, kept in the artifact for workers
     rule        the live function that `serving.rule` names; None where it names none
+    heuristic   the live function that the model must beat; None where there is none
+    odds        what the odds of outputs are multiplied by, because training rows were sampled; None = nothing
     repair      whether rows of its arrays that training never touched are set to the unknown entry's value
     """
 
@@ -54,6 +56,8 @@ class Recipe:
     threads: int = 2
     serving: ServingRules = field(default_factory=ServingRules)
     rule: Callable[..., Any] | None = None
+    heuristic: Callable[..., Any] | None = None
+    odds: float | None = None
     repair: bool = False
 
 

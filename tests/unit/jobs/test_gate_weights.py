@@ -54,7 +54,11 @@ def test_an_entry_without_an_outcome_in_training_keeps_its_random_start_and_is_n
     facts = facts_of(stores, stores.versions.resolve("told"))
     origin = array(facts, "origin.weight")
     assert origin.columns == ("origin",)
-    assert set(origin.entries) == {"LGA", "missing", "unknown"}  # no row was without an origin; a request may be
+    assert set(origin.entries) == {
+        "LGA",
+        "missing",
+        "unknown",
+    }  # no row was without an origin; a request may be
     assert origin.entries[0] == "LGA"
     assert origin.random == 3
     assert facts.touched / facts.sampled == pytest.approx(0.1, abs=0.04)
