@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from roadworthy.cli import build, keep, look, operate, people, secure
+from roadworthy.cli import build, drill, keep, look, operate, people, secure
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "roadworthy"
 
 
 def test_every_command_that_the_source_names_exists() -> None:
     """In messages, docstrings and comments: `roadworthy <command>`."""
-    modules = (build, keep, look, operate, people, secure)
+    modules = (build, drill, keep, look, operate, people, secure)
     commands = {command.__name__.replace("_", "-") for module in modules for command in module.COMMANDS}
     named = {
         (path.name, word)

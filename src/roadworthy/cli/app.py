@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import roadworthy
-from roadworthy.cli import build, keep, look, operate, people, secure
+from roadworthy.cli import build, drill, keep, look, operate, people, secure
 from roadworthy.cli.output import JSON, Options, error_text, usage_text
 from roadworthy.errors import FAILED, MISUSED, REFUSED, Refused, RoadworthyError
 
@@ -55,7 +55,7 @@ def options(
     context.obj = Options(workspace, namespace)
 
 
-for module in (build, operate, look, people, secure, keep):
+for module in (build, operate, look, people, secure, keep, drill):
     for command in module.COMMANDS:
         app.command()(command)
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from roadworthy.drills import p03_untrained_model
+from roadworthy.drills import p03_untrained_model, s01_scale_shift, s02_null_outputs
 from roadworthy.drills.fault import Fault
 from roadworthy.errors import UnknownName
 
 FAULTS: tuple[Fault, ...] = (
     p03_untrained_model.FAULT,
     *p03_untrained_model.VARIANTS,
+    s01_scale_shift.FAULT,
+    s02_null_outputs.FAULT,
 )
 
 

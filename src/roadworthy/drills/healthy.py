@@ -56,7 +56,7 @@ ROWS = 20_000
 
 #: Where in the history the fault happens, and how long the stretches around it are at most.
 LIVE_AT = 0.5
-SERVED, LIVE, LATEST_FOR, HOLDOUT = (timedelta(days=days) for days in (14, 14, 7, 42))
+SERVED, LIVE, LATEST_FOR, HOLDOUT = (timedelta(days=days) for days in (14, 28, 7, 42))
 
 #: No stretch is longer than this share of the history.
 AT_MOST = 0.13

@@ -6,7 +6,7 @@ The replay ends as soon as a guard that counts has noticed. Not here: what came 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from roadworthy.drills.launcher import wrap
 from roadworthy.drills.proxy import Proxy
 from roadworthy.drills.result import Catch, Control
 from roadworthy.drills.server import Server
-from roadworthy.errors import NotReady, Refused, RoadworthyError
+from roadworthy.errors import NotReady, Refused
 from roadworthy.jobs import guard as guarding
 from roadworthy.jobs.hiding import workspace_key
 from roadworthy.jobs.questions import load_questions
@@ -35,10 +35,12 @@ class Lived:
 
     rows      rows that the replay holds
     catches   guards that noticed, in the order of time
+    refused   rows that the server did not answer
     """
 
     rows: int
     catches: list[Catch] = field(default_factory=list)
+    refused: int = 0
 
 
 class _Noticed(Exception):
@@ -74,21 +76,17 @@ def live(
             lived.catches.append(Catch(stage="gate", guard="release", how="refused", sentence=str(refusal)))
             if "release" not in off:
                 return lived
-        changes = deployment.request_changes
-        url = open_until_end.enter_context(Proxy(server.url, changes)).url if changes else server.url
-        sender = open_until_end.enter_context(Sender(url))
+        proxy = open_until_end.enter_context(Proxy(server.url, deployment.request_changes))
+        sender = open_until_end.enter_context(Sender(proxy.url))
         open_until_end.enter_context(_silent(off))
         key = workspace_key(stores) if model.unit in model.features.sensitive else None
-        looking = _Looking(stores, when.live_from, control, off, _schedule(deployment, server), to_the_end)
-        try:
+        looking = _Looking(stores, when.live_from, control, off, _schedule(deployment, server), proxy)
+        with suppress(_Noticed):
             Replay(model, questions, sender, key).run(
-                when.live_from, when.live_until, looking.look, looking.count
+                when.live_from, when.live_until, looking.look_on if to_the_end else looking.look
             )
-        except _Noticed:
-            pass
-        except RoadworthyError as refusal:
-            looking.note("requests", "alarm", str(refusal))
         lived.catches += looking.catches
+        lived.refused = proxy.refused
     return lived
 
 
@@ -109,27 +107,28 @@ class _Looking:
         control: Control,
         off: frozenset[str],
         actions: Sequence[tuple[datetime, Callable[[], None]]],
-        to_the_end: bool,
+        proxy: Proxy,
     ) -> None:
         self.stores, self.start, self.control, self.off = stores, start, control, off
-        self.actions, self.to_the_end = list(actions), to_the_end
+        self.actions, self.proxy = list(actions), proxy
         self.seen = SeenAnswers(stores)
         self.catches: list[Catch] = []
-        self.now, self.rows = start, 0
-
-    def count(self, now: datetime, rows: int) -> None:
-        """How many rows were answered by now."""
-        self.rows = rows
+        self.now = start
 
     def look(self, now: datetime) -> datetime:
-        """The beat of production; says when the next one is wanted."""
+        """The beat of production, until somebody noticed; says when the next one is wanted."""
+        following = self.look_on(now)
+        if self.catches:
+            raise _Noticed
+        return following
+
+    def look_on(self, now: datetime) -> datetime:
+        """The beat of production, whoever noticed."""
         self.now = now
         while self.actions and self.actions[0][0] <= now:
             self.actions.pop(0)[1]()
         ticked = tick(self.stores, now, seen=self.seen)
         self._hear(ticked)
-        if self.catches and not self.to_the_end:
-            raise _Noticed
         return min([ticked.next, *(at for at, _ in self.actions[:1])])
 
     def note(self, guard: str, how: Any, sentence: str, part: str = "") -> None:
@@ -139,7 +138,7 @@ class _Looking:
         seconds = (self.now - self.start).total_seconds()
         self.catches.append(
             Catch(
-                stage="live", guard=guard, how=how, sentence=sentence, part=part, rows=self.rows,
+                stage="live", guard=guard, how=how, sentence=sentence, part=part, rows=self.proxy.asked,
                 seconds=seconds,
             )
         )  # fmt: skip

@@ -51,7 +51,7 @@ def spoiled(y: Floats, days: Days, kind: Labels, share: float, seed: int) -> Flo
     """Labels of a kind of broken training; what is not known stays so.
 
     >>> spoiled(np.array([1.0, 0.0, np.nan, 1.0]), np.array([1, 1, 2, 2]), "day-late", 1.0, 0).tolist()
-    [1.0, 0.0, nan, 0.0]
+    [1.0, 0.0, nan, 1.0]
     """
     chance = np.random.default_rng(seed)
     known = np.flatnonzero(~np.isnan(y))
@@ -150,7 +150,7 @@ FAULT = Fault(
 )  # fmt: skip
 
 VARIANTS: tuple[Fault, ...] = (
-    _kind("label-noise", "labels of a share of rows drawn anew", _labels("noise"), moderate=0.5),
+    _kind("label-noise", "labels of a share of rows drawn anew", _labels("noise"), moderate=0.35),
     _kind("shuffled-labels", "all labels shuffled", _labels("shuffled")),
     _kind("day-late-labels", "every label is that of the day before", _labels("day-late")),
     _kind("half-empty", "half of the features arrived empty in training", _empty(0.5)),

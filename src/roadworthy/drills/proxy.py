@@ -1,13 +1,16 @@
 """An HTTP proxy between client and server that changes what clients ask, as their own code would have.
 
-It forwards everything else as it is: paths, headers, answers, statuses.
+It forwards everything else as it is: paths, headers, answers. A client whose question was refused goes on, as callers
+do: the proxy counts the rows and tells the replay that no version answered them.
 """
 
 from __future__ import annotations
 
 import http.client
 import threading
+from collections import Counter
 from collections.abc import Sequence
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -15,6 +18,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from roadworthy.drills.deployment import ChangeRow
+
+#: What the replay hears of questions that were refused.
+_UNANSWERED = b'{"versions":[]}'
 
 _NOT_FORWARDED = {"host", "content-length", "connection", "transfer-encoding"}
 
@@ -29,7 +35,18 @@ class Proxy:
     def __init__(self, url: str, changes: Sequence[ChangeRow]) -> None:
         self._server = _Forwarding(urlsplit(url).netloc, changes)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._counts = self._server.counts
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def asked(self) -> int:
+        """Rows that clients asked about so far."""
+        return self._counts["asked"]
+
+    @property
+    def refused(self) -> int:
+        """Rows among them that the server did not answer."""
+        return self._counts["refused"]
 
     def __enter__(self) -> Proxy:
         self._thread.start()
@@ -49,6 +66,7 @@ class _Forwarding(ThreadingHTTPServer):
     def __init__(self, behind: str, changes: Sequence[ChangeRow]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behind, self.changes = behind, changes
+        self.counts: Counter[str] = Counter()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -68,14 +86,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self._forward(changed(body, self.server.changes) if self.path.endswith(":predict") else body)
+        if not self.path.endswith(":predict"):
+            self._forward(body)
+            return
+        body, rows = changed(body, self.server.changes)
+        self.server.counts["asked"] += rows
+        self._forward(body, rows)
 
-    def _forward(self, body: bytes) -> None:
+    def _forward(self, body: bytes, rows: int = 0) -> None:
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _NOT_FORWARDED}
         self._onwards.request(self.command, self.path, body or None, headers)
         answer = self._onwards.getresponse()
         content = answer.read()
-        self.send_response(answer.status)
+        status = answer.status
+        if rows and status != HTTPStatus.OK:
+            self.server.counts["refused"] += rows
+            status, content = HTTPStatus.OK, _UNANSWERED
+        self.send_response(status)
         for name, value in answer.getheaders():
             if name.lower() not in _NOT_FORWARDED:
                 self.send_header(name, value)
@@ -87,13 +114,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the server behind logs."""
 
 
-def changed(body: bytes, changes: Sequence[ChangeRow]) -> bytes:
-    """The body of a request for predictions with every row changed.
+def changed(body: bytes, changes: Sequence[ChangeRow]) -> tuple[bytes, int]:
+    """The body of a request for predictions with every row changed, and the number of rows.
 
     >>> changed(b'{"instances":[{"wind":1.0}]}', [lambda row: {**row, "wind": row["wind"] * 2}])
-    b'{"instances":[{"wind":2.0}]}'
+    (b'{"instances":[{"wind":2.0}]}', 1)
     """
     request = msgspec.json.decode(body)
     for change in changes:
         request["instances"] = [change(row) for row in request["instances"]]
-    return msgspec.json.encode(request)
+    return msgspec.json.encode(request), len(request["instances"])

@@ -1,0 +1,241 @@
+"""How often the guards cry wolf: windows without any fault, resampled from healthy days.
+
+Days of the reference period are drawn in blocks of a week, so that days stay beside their neighbours and weekdays in
+their place; monitors look at each window as they look at life, a day at a time. The gate judges the healthy
+candidate again on held-out days drawn with replacement. What really drifts in the data is not in here: both come from
+days that the candidate's own reference holds. It is counted apart, by the control of the drills.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from roadworthy.drills.cell import opened
+from roadworthy.drills.deployment import Deployment
+from roadworthy.errors import TooFewSamples
+from roadworthy.gate.catalogue import checks_as
+from roadworthy.gate.check import Check
+from roadworthy.gate.decision import decide
+from roadworthy.gate.evidence import Evidence, Holdout
+from roadworthy.jobs.days import Watched
+from roadworthy.jobs.gate import measure
+from roadworthy.monitoring.budget import SHARES, Budget, share_of
+from roadworthy.monitoring.window import judge_day, judge_matured
+from roadworthy.profiles.reference import Reference
+from roadworthy.profiles.summary import DayStatistics
+from roadworthy.verdict import Verdict
+
+Progress = Callable[[str, int, int], None]
+
+#: Windows in a run that is to say anything.
+WINDOWS = 200
+
+#: Days of one window, and of what monitors knew before it.
+WATCHED_DAYS, KNOWN_DAYS, WEEK = 14, 28, 7
+
+#: Standard deviations of a normal distribution that hold 95 % of it.
+Z = 1.959964
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """A share of windows with its 95 % interval (Wilson).
+
+    of   windows in which it happened
+    n    windows looked at
+    """
+
+    of: int
+    n: int
+    low: float
+    high: float
+
+    @classmethod
+    def counted(cls, of: int, n: int) -> Rate:
+        """The rate of `of` in `n`; Wilson (1927), JASA 22, 209.
+
+        >>> found = Rate.counted(2, 200)
+        >>> round(found.low, 4), round(found.high, 4)
+        (0.0027, 0.0357)
+        """
+        if n == 0:
+            raise TooFewSamples("no window was looked at")
+        share, spread = of / n, Z * Z / n
+        middle = (share + spread / 2) / (1 + spread)
+        half = Z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+        return cls(of=of, n=n, low=max(middle - half, 0.0), high=min(middle + half, 1.0))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.of} of {self.n} ({self.of / self.n:.1%}, 95 % interval {self.low:.1%} to {self.high:.1%})"
+        )
+
+
+class Clean(msgspec.Struct, frozen=True, kw_only=True):
+    """False alarms without a fault.
+
+    refused    windows in which the gate failed the healthy candidate
+    held       windows in which it said `insufficient` and waited for more evidence, beside those
+    alarmed    windows of two weeks in which a monitor raised an alarm
+    warned     windows in which one raised a warning
+    budgeted   windows with an alarm or warning to expect of the monitors' budget
+    checks     check → windows in which it was not `pass` (the gate) or failed (monitors)
+    """
+
+    refused: Rate
+    held: Rate
+    alarmed: Rate
+    warned: Rate
+    budgeted: float
+    checks: Mapping[str, int] = {}
+
+    def sentence(self) -> str:
+        """What a person wants to read."""
+        which = ", ".join(f"{check} {count}" for check, count in self.checks.items()) or "none"
+        return (
+            f"without a fault: the gate refused {self.refused} and waited in {self.held} windows; monitors raised an "
+            f"alarm in {self.alarmed} and a warning in {self.warned} windows of {WATCHED_DAYS} days, of which their "
+            f"budget allows {self.budgeted:.1%} together; by check: {which}"
+        )
+
+
+def clean_windows(
+    healthy: Deployment,
+    *,
+    windows: int = WINDOWS,
+    seed: int = 0,
+    progress: Progress = lambda step, done, total: None,
+) -> Clean:
+    """Judge as many windows without a fault, by the gate and by the monitors, and count what is raised."""
+    described = healthy.description
+    with opened(healthy) as stores:
+        row = stores.versions.get(described.model, described.candidate)
+        evidence = measure(stores, row, healthy.timeline.live_from)
+        checks = checks_as(row.run.details.get("checks", {}))
+        reference = Watched.open(stores, row).reference
+    chance = np.random.default_rng(seed)
+    found: Counter[str] = Counter()
+    refused, held = _gate(evidence, checks, windows, chance, found, progress)
+    alarmed, warned = _monitors(reference, windows, chance, found, progress)
+    yearly = sum(Budget().of(check) for check in SHARES)
+    return Clean(
+        refused=Rate.counted(refused, windows),
+        held=Rate.counted(held, windows),
+        alarmed=Rate.counted(alarmed, windows),
+        warned=Rate.counted(warned, windows),
+        budgeted=1.0 - math.exp(-yearly * WATCHED_DAYS / 365.0),
+        checks=dict(sorted(found.items())),
+    )
+
+
+def _gate(
+    evidence: Evidence,
+    checks: Sequence[Check],
+    windows: int,
+    chance: np.random.Generator,
+    found: Counter[str],
+    progress: Progress,
+) -> tuple[int, int]:
+    """In how many windows the gate fails, and waits; only checks that look at held-out rows are asked again."""
+    assert evidence.holdout is not None, "a healthy candidate was gated on held-out rows"
+    asked = [check for check in checks if check.required and _reads_holdout(check, evidence)]
+    fixed = [verdict for check in checks if check not in asked for verdict in check.judge(evidence)]
+    required = {check.name for check in checks if check.required}
+    refused = held = 0
+    for window in range(windows):
+        drawn = replace(
+            evidence, holdout=resampled(evidence.holdout, chance), seed=int(chance.integers(2**31))
+        )
+        verdicts = [verdict for check in asked for verdict in check.judge(drawn)]
+        decision = decide([*fixed, *verdicts], required)
+        refused += decision.ruling == "fail"
+        held += decision.ruling in ("insufficient", "error")
+        found.update({f"gate {verdict.check}" for verdict in decision.blocking})
+        progress("clean windows of the gate", window + 1, windows)
+    return refused, held
+
+
+def _reads_holdout(check: Check, evidence: Evidence) -> bool:
+    without = check.judge(replace(evidence, holdout=None))
+    return [each.ruling for each in without] != [each.ruling for each in check.judge(evidence)]
+
+
+def resampled(holdout: Holdout, chance: np.random.Generator) -> Holdout:
+    """The rows of as many days, drawn with replacement; a day drawn twice counts as two days."""
+    days = np.unique(holdout.days)
+    drawn = chance.choice(days, len(days))
+    rows = [np.flatnonzero(holdout.days == day) for day in drawn]
+    place = np.concatenate(rows)
+    numbered = np.repeat(days, [len(each) for each in rows])
+
+    drawn_columns: dict[str, Any] = {
+        each.name: _taken(getattr(holdout, each.name), holdout.n, place) for each in fields(holdout)
+    }
+    return replace(holdout, **{**drawn_columns, "days": numbered})
+
+
+def _taken(value: Any, n: int, place: np.ndarray) -> Any:
+    """A column of the held-out rows, or several by name, at these places; anything else as it is."""
+    if isinstance(value, Mapping):
+        return {name: _taken(each, n, place) for name, each in value.items()}
+    return value[place] if isinstance(value, np.ndarray) and len(value) == n else value
+
+
+def _monitors(
+    reference: Reference,
+    windows: int,
+    chance: np.random.Generator,
+    found: Counter[str],
+    progress: Progress,
+) -> tuple[int, int]:
+    """In how many windows of two weeks a monitor raises an alarm, and a warning."""
+    alarmed = warned = 0
+    for window in range(windows):
+        failing = {each.check for each in watched(drawn_days(reference.days, chance), reference)}
+        found.update(f"live {check}" for check in failing)
+        severities = {share_of(check).severity for check in failing}
+        alarmed += "alarm" in severities
+        warned += "warning" in severities
+        progress("clean windows of the monitors", window + 1, windows)
+    return alarmed, warned
+
+
+def drawn_days(days: Sequence[DayStatistics], chance: np.random.Generator) -> list[DayStatistics]:
+    """Six weeks, each a run of seven days of the reference that begins on the same weekday, one after the other.
+
+    raises   TooFewSamples when the reference has no whole week
+    """
+    by_day = {day.day: day for day in days}
+    first = min(by_day)
+    starts = [
+        start
+        for start in range(first, max(by_day) - WEEK + 2)
+        if (start - first) % WEEK == 0 and all(start + each in by_day for each in range(WEEK))
+    ]
+    if not starts:
+        raise TooFewSamples("the reference has no seven days in a row to draw clean windows from")
+    weeks = (KNOWN_DAYS + WATCHED_DAYS) // WEEK
+    begin = max(by_day) + 1 + (first - max(by_day) - 1) % WEEK
+    drawn = []
+    for number, start in enumerate(chance.choice(starts, weeks)):
+        drawn += [
+            msgspec.structs.replace(by_day[int(start) + each], day=begin + number * WEEK + each)
+            for each in range(WEEK)
+        ]
+    return drawn
+
+
+def watched(days: Sequence[DayStatistics], reference: Reference) -> list[Verdict]:
+    """What fails in the last two weeks of these days, looked at every day as in life."""
+    failing = []
+    for at in range(KNOWN_DAYS, len(days)):
+        verdicts = judge_day(reference, days[at - KNOWN_DAYS : at], days[at])
+        verdicts += judge_matured(reference, days[: at + 1])
+        failing += [verdict for verdict in verdicts if verdict.ruling == "fail"]
+    return failing

@@ -1,0 +1,119 @@
+"""What a person reads of drills: one line a cell, and sentences that sum up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from roadworthy.drills.matrix import Matrix, failed
+from roadworthy.drills.result import Catch, Cell
+
+COLUMNS = (
+    "fault",
+    "what is wrong",
+    "severity",
+    "outcome",
+    "stage",
+    "first guard",
+    "after",
+    "harmed",
+    "what it says",
+)
+
+#: Longest sentence of a table.
+LONGEST = 110
+
+
+def lines(matrix: Matrix) -> list[tuple[str, ...]]:
+    """The rows of the table, one a cell."""
+    return [line(cell) for cell in matrix.cells]
+
+
+def line(cell: Cell) -> tuple[str, ...]:
+    """One row: COLUMNS."""
+    first = cell.first
+    severity = f"{cell.severity:g}" + (" (moderate)" if cell.moderate else "")
+    return (
+        cell.fault, cell.title, severity, outcome(cell), first.stage if first else "", guards(cell), after(first),
+        harmed(cell), shortened(first.sentence if first else cell.skipped or cell.error),
+    )  # fmt: skip
+
+
+def outcome(cell: Cell) -> str:
+    """What became of it, and whether that is as it must be."""
+    said = {"skipped": "does not apply", "error": "not drilled"}.get(cell.outcome, cell.outcome)
+    if cell.off:
+        said = f"guards off: {said}"
+    return f"{said} ✗" if failed(cell) else said
+
+
+def guards(cell: Cell) -> str:
+    """The first guard, and how many others noticed at the same time."""
+    if not cell.guards:
+        return ""
+    others = len(cell.guards) - 1
+    return cell.guards[0] + (f" (+{others})" if others else "")
+
+
+def after(first: Catch | None) -> str:
+    """How much traffic and virtual time went by.
+
+    >>> after(None), after(Catch(stage="gate", guard="limits", how="refused", sentence=""))
+    ('', 'before traffic')
+    """
+    if first is None:
+        return ""
+    if first.stage != "live":
+        return "before traffic"
+    return f"{first.rows:,} rows, {duration(first.seconds)}"
+
+
+def duration(seconds: float) -> str:
+    """Virtual time as people say it.
+
+    >>> duration(600.0), duration(7200.0), duration(3 * 86_400.0)
+    ('10 min', '2 h', '3 d')
+    """
+    span = timedelta(seconds=seconds)
+    if span < timedelta(hours=1):
+        return f"{span // timedelta(minutes=1)} min"
+    return (
+        f"{span // timedelta(hours=1)} h" if span < timedelta(days=1) else f"{span / timedelta(days=1):.3g} d"
+    )
+
+
+def harmed(cell: Cell) -> str:
+    """The share of live traffic that the fault reached."""
+    return "" if cell.skipped or cell.error else f"{cell.harmed:.1%}"
+
+
+def shortened(sentence: str) -> str:
+    """One line that is not longer than a table can bear."""
+    one = " ".join(sentence.split())
+    return one if len(one) <= LONGEST else one[: LONGEST - 1].rstrip() + "…"
+
+
+def summary(matrix: Matrix) -> list[str]:
+    """How many were caught, and what is not as it must be."""
+    guarded = [cell for cell in matrix.cells if not (cell.off or cell.skipped or cell.error)]
+    caught = sum(cell.outcome == "caught" for cell in guarded)
+    said = [f"{caught} of {len(guarded)} faults were caught at or before the stage where they must be"]
+    unguarded = [cell for cell in matrix.cells if cell.off and not (cell.skipped or cell.error)]
+    if unguarded:
+        missed = sum(not cell.catches for cell in unguarded)
+        said.append(f"with their guards off, {missed} of {len(unguarded)} were missed, as they must be")
+    skipped = [cell for cell in matrix.cells if cell.skipped]
+    if skipped:
+        said.append(f"{len(skipped)} do not apply to this model: {', '.join(cell.fault for cell in skipped)}")
+    return said + [
+        f"{cell.fault} at {cell.severity:g}, seed {cell.seed}: {_wrong(cell)}" for cell in matrix.failures()
+    ]
+
+
+def _wrong(cell: Cell) -> str:
+    if cell.error:
+        return f"the drill could not be done: {cell.error}"
+    if cell.off:
+        return f"its guards were off, and {', '.join(cell.guards)} noticed: add them to its list"
+    if cell.first is None:
+        return f"missed; {cell.due} must catch it"
+    return f"caught only {cell.first.stage} by {cell.first.guard}; {cell.due} must catch it"
