@@ -104,20 +104,21 @@ def _pairs(held_out: pa.Table, unit: str, traffic: Traffic) -> Ints:
 def _differing(scorer: Scorer, traffic: Traffic, batch: Batch, pairs: Ints) -> dict[str, Marks]:
     """For every feature, in which pairs the request gave another value than the history."""
     history = batch.select(scorer.features.schema.names()).take(pairs[:, 0])
+    found: dict[str, Marks] = {}
     if traffic.encoded is None:
         served = traffic.inputs.take(pairs[:, 1])
-        raw = {name: differing_rows(history.columns[name], column) for name, column in served.columns.items()}
-        none = np.zeros(len(pairs), dtype=np.bool_)
-        columns = {
-            record.name: [raw.get(name, none) for name in record.columns]
-            for record in scorer.features.records
-        }
-        return {name: np.stack(each).any(axis=0) for name, each in columns.items()}
+        for record in scorer.features.records:
+            found[record.name] = np.zeros(len(pairs), dtype=np.bool_)
+            for name in set(record.columns) & set(served.columns):
+                found[record.name][differing_rows(history.columns[name], served.columns[name])] = True
+        return found
     trained, served_now = scorer.features.encode(history), traffic.encoded[pairs[:, 1]]
     with np.errstate(invalid="ignore"):
         near = np.abs(trained - served_now) <= CLOSE * np.maximum(1.0, np.abs(trained))
     other = ~(near | (np.isnan(trained) & np.isnan(served_now)))
-    return {name: other[:, at].any(axis=1) for name, at in _places(scorer).items()}
+    for name, at in _places(scorer).items():
+        found[name] = np.asarray(other[:, at].any(axis=1), dtype=np.bool_)
+    return found
 
 
 def _places(scorer: Scorer) -> dict[str, list[int]]:
