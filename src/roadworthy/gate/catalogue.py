@@ -18,6 +18,7 @@ from roadworthy.gate import (
     champion,
     champion_rows,
     constant_output,
+    data,
     feedback,
     goldens,
     infrastructure,
@@ -36,6 +37,7 @@ from roadworthy.gate.check import Check
 GROUPS: Mapping[str, tuple[Check, ...]] = {
     "data": (
         later_rows.CHECK,
+        data.CHECK,
         vocabulary.CHECK,
         leakage.CHECK,
         too_good_alone.CHECK,

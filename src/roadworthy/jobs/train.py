@@ -30,6 +30,7 @@ from roadworthy.features.schema import InputSchema, Role
 from roadworthy.gate.catalogue import checks_as
 from roadworthy.jobs.answers import answered
 from roadworthy.jobs.declared_joins import DETAIL, declared_times
+from roadworthy.jobs.gate_data import DAYS_FILE, KeptDays, count_questions
 from roadworthy.jobs.gate_vocabulary import ENTRIES_FILE, write_entries
 from roadworthy.jobs.hiding import hide_questions
 from roadworthy.jobs.outcome_times import OUTCOME_KNOWN_AT
@@ -140,7 +141,8 @@ def train(
         days=day_number(learn.asked_at), on_progress=lambda done, total: progress("fit", done, total),
     )  # fmt: skip
     noted = {} if repaired is None else repaired(learn, trained)
-    return _register(stores, definition, chosen, trained, learn, later, (end, cut), seed, noted)
+    counted = count_questions(stores.settings.tables, chosen, questions, learn, later, end)
+    return _register(stores, definition, chosen, trained, learn, later, (end, cut), seed, noted, counted)
 
 
 def question_schema(model: Model, table: pa.Table) -> InputSchema:
@@ -196,6 +198,7 @@ def _register(
     period: tuple[datetime, datetime],
     seed: int,
     noted: Mapping[str, Any],
+    days: KeptDays,
 ) -> TrainedVersion:
     end, cut = period
     scored = trained.scorer.score(_batch(trained, later))
@@ -213,6 +216,7 @@ def _register(
             holdout_path(stores, digest).name: lambda path: pq.write_table(table, path, compression="zstd"),
             manifest_path(stores, digest).name: keys.write,
             weights_path(stores, digest).name: lambda path: write_whole(path, msgspec.json.encode(trained.weights)),
+            DAYS_FILE: lambda path: path.write_bytes(msgspec.json.encode(days)),
             ENTRIES_FILE: lambda path: write_entries(path, trained.scorer.features, _batch(trained, learn)),
         },
     )  # fmt: skip
