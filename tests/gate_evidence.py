@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 
 from data_evidence import days_of_rows
-from data_evidence import days_of_rows
 from leakage_evidence import untold
 from parameter_evidence import parameters
 from quality_evidence import rivals
@@ -70,7 +69,6 @@ def healthy(rows: int = 8_000) -> Evidence:
         approvals=Approvals(owners=("anna", "ben"), given={"anna": "read the report", "ben": "asked anna"}),
         leakage=untold(labels, days),
         vocabularies=texts(rows),
-        data=days_of_rows(),
         data=days_of_rows(),
         learned=rivals(question),
         parameters=parameters(),

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import data_evidence
-import data_evidence
 import traffic_evidence
 from gate_evidence import APPROVED, EMPTY, healthy
 from leakage_evidence import of_few, spoiled_alone
@@ -57,7 +56,6 @@ def poisoned(evidence: Evidence) -> Evidence:
             texts=tuple(replace(each, trained=spoiled(each.trained)) for each in evidence.vocabularies.texts),
         ),
         data=data_evidence.with_nan(data_evidence.days_of_rows()),
-        data=data_evidence.with_nan(data_evidence.days_of_rows()),
         holdout=replace(
             holdout,
             candidate=spoiled(holdout.candidate),
@@ -90,7 +88,6 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
         evidence,
         traffic=traffic_evidence.of_few(evidence.traffic, rows),
         vocabularies=replace(evidence.vocabularies, rows=rows),
-        data=data_evidence.days_of_rows(rows),
         data=data_evidence.days_of_rows(rows),
         holdout=replace(holdout, **few, slices={name: held[:rows] for name, held in holdout.slices.items()}),
         arrangements=tuple(

@@ -19,7 +19,6 @@ from roadworthy.gate.batch_invariance_facts import Padding
 from roadworthy.gate.data_facts import DataFacts
 from roadworthy.gate.infrastructure_facts import Infrastructure
 from roadworthy.gate.leakage_facts import Leakage
-from roadworthy.gate.data_facts import DataFacts
 from roadworthy.gate.learned_facts import Learned
 from roadworthy.gate.served_like_trained_facts import ServedLikeTrained
 from roadworthy.gate.traffic_facts import Traffic
@@ -160,7 +159,6 @@ class Evidence:
     served_like_trained: ServedLikeTrained | None = None
     approvals: Approvals | None = None
     vocabularies: VocabularyFacts | None = None
-    data: DataFacts | None = None
     data: DataFacts | None = None
     leakage: Leakage | None = None
     learned: Learned | None = None

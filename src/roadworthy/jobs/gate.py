@@ -34,7 +34,6 @@ from roadworthy.jobs.gate_learned import rivals, weights_of
 from roadworthy.jobs.gate_padding import padding
 from roadworthy.jobs.gate_served_like_trained import served_like_trained
 from roadworthy.jobs.gate_traffic import served_lately
-from roadworthy.jobs.gate_data import data_facts
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
 from roadworthy.jobs.gate_weights import weight_facts
 from roadworthy.jobs.hiding import hide_table
@@ -183,7 +182,6 @@ def measure(
         approvals=approvals_of(stores, row),
         leakage=leakage,
         vocabularies=vocabulary_facts(holdout_path(stores, row.digest).parent, scorer.features, batch),
-        data=data_facts(stores, row, holdout_path(stores, row.digest).parent),
         data=data_facts(stores, row, holdout_path(stores, row.digest).parent),
         learned=rivals(stores, row, table, batch),
         infrastructure=asked.infrastructure,
