@@ -10,11 +10,14 @@ import numpy as np
 from data_evidence import days_of_rows
 from leakage_evidence import untold
 from parameter_evidence import parameters
+from people_evidence import rated
 from quality_evidence import rivals
 from roadworthy.features.batch import Batch, Strings
 from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.batch_invariance_facts import Padding
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, Staging, TrainingFacts
+from roadworthy.gate.groups_facts import Groups
+from roadworthy.gate.reproducible_facts import Reproducible
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts, VocabularyTexts
 from roadworthy.verdict import Limit
@@ -63,11 +66,19 @@ def healthy(rows: int = 8_000) -> Evidence:
         padding=Padding(texts=3),
         staging=Staging(expected=arranged[:24], answered=arranged[:24].copy(), seconds=1.2),
         infrastructure=served(),
+        reproducible=Reproducible(
+            rows=20_000,
+            digests=("ab" * 32, "ab" * 32),
+            trained_with={"lightgbm": "4.7.0"},
+            served_with={"lightgbm": "4.7.0"},
+        ),
         training=TrainingFacts(rows=165_000, until=JULY - timedelta(hours=5)),
         traffic=requests(),
         served_like_trained=as_trained(requests(), "carrier"),
+        ratings=rated(),
         approvals=Approvals(owners=("anna", "ben"), given={"anna": "read the report", "ben": "asked anna"}),
         leakage=untold(labels, days),
+        groups=Groups(values={"age": chance.choice(["young", "old"], rows)}),
         vocabularies=texts(rows),
         data=days_of_rows(),
         learned=rivals(question),

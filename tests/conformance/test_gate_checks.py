@@ -13,8 +13,10 @@ import pytest
 import data_evidence
 import traffic_evidence
 from gate_evidence import APPROVED, EMPTY, healthy
+from people_evidence import rated
 from leakage_evidence import of_few, spoiled_alone
 from parameter_evidence import with_nan
+from people_evidence import rated
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.catalogue import CHECKS
 from roadworthy.gate.check import Check, number
@@ -24,7 +26,12 @@ every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.n
 
 
 #: Checks that compare no numbers which could be NaN, each with what it compares.
-READS_NO_NUMBER = {"later_rows": "two times", "approvals": "names", "leakage": "counts of rows"}
+READS_NO_NUMBER = {
+    "reproducible": "digests and versions of libraries",
+    "later_rows": "two times",
+    "approvals": "names",
+    "leakage": "counts of rows",
+}
 
 
 def poisoned(evidence: Evidence) -> Evidence:
@@ -64,6 +71,7 @@ def poisoned(evidence: Evidence) -> Evidence:
         ),
         arrangements=tuple(replace(given, got=spoiled(given.got)) for given in evidence.arrangements),
         staging=replace(staging, answered=spoiled(staging.answered)),
+        ratings=replace(rated(), choices=spoiled(rated().choices)),
         leakage=spoiled_alone(leakage),
         parameters=None if evidence.parameters is None else with_nan(evidence.parameters),
         infrastructure=replace(servers, own=replace(own, seconds=spoiled(own.seconds))),
@@ -96,9 +104,11 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
         ),
         staging=replace(staging, expected=staging.expected[:rows], answered=staging.answered[:rows]),
         approvals=replace(evidence.approvals, given={}),
+        ratings=rated(rows),
         leakage=of_few(leakage, rows),
         parameters=None if evidence.parameters is None else replace(evidence.parameters, sampled=rows),
         infrastructure=replace(servers, warmups=rows),
+        reproducible=replace(evidence.reproducible, rows=rows),  # type: ignore[type-var]  # healthy has some
     )
 
 

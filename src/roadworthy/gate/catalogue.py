@@ -13,6 +13,7 @@ from roadworthy.gate import (
     approvals,
     batch_invariance,
     better_than_baseline,
+    blind_ratings,
     calibration,
     carried,
     champion,
@@ -21,11 +22,13 @@ from roadworthy.gate import (
     data,
     feedback,
     goldens,
+    groups,
     infrastructure,
     later_rows,
     leakage,
     learned,
     limits,
+    reproducible,
     served_like_trained,
     too_good_alone,
     vocabulary,
@@ -49,6 +52,7 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
         weights.CHECK,
         limits.CHECK,
         calibration.CHECK,
+        groups.CHECK,
     ),
     "compared": (
         champion.CHECK,
@@ -63,8 +67,12 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
         batch_invariance.CHECK,
         goldens.CHECK,
         infrastructure.CHECK,
+        reproducible.CHECK,
     ),
-    "people": (approvals.CHECK,),
+    "people": (
+        approvals.CHECK,
+        blind_ratings.CHECK,
+    ),
 }
 
 CHECKS: tuple[Check, ...] = tuple(check for checks in GROUPS.values() for check in checks)

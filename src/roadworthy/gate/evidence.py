@@ -16,10 +16,13 @@ import numpy.typing as npt
 
 from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.batch_invariance_facts import Padding
+from roadworthy.gate.blind_ratings_facts import BlindRatings
 from roadworthy.gate.data_facts import DataFacts
+from roadworthy.gate.groups_facts import Groups
 from roadworthy.gate.infrastructure_facts import Infrastructure
 from roadworthy.gate.leakage_facts import Leakage
 from roadworthy.gate.learned_facts import Learned
+from roadworthy.gate.reproducible_facts import Reproducible
 from roadworthy.gate.served_like_trained_facts import ServedLikeTrained
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts
@@ -158,12 +161,15 @@ class Evidence:
     traffic: Traffic | None = None
     served_like_trained: ServedLikeTrained | None = None
     approvals: Approvals | None = None
+    ratings: BlindRatings | None = None
     vocabularies: VocabularyFacts | None = None
     data: DataFacts | None = None
     leakage: Leakage | None = None
+    groups: Groups | None = None
     learned: Learned | None = None
     parameters: WeightFacts | None = None
     infrastructure: Infrastructure | None = None
+    reproducible: Reproducible | None = None
     seed: int = 0
 
     @property

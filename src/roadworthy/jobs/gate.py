@@ -28,20 +28,24 @@ from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.jobs.approve import approvals_of
 from roadworthy.jobs.gate_arrangements import arrangements
 from roadworthy.jobs.gate_data import data_facts
+from roadworthy.jobs.gate_groups import groups_of
 from roadworthy.jobs.gate_infrastructure import ask_servers
 from roadworthy.jobs.gate_leakage import look_for_leakage
 from roadworthy.jobs.gate_learned import rivals, weights_of
 from roadworthy.jobs.gate_padding import padding
+from roadworthy.jobs.gate_reproducible import reproducible
 from roadworthy.jobs.gate_served_like_trained import served_like_trained
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
 from roadworthy.jobs.gate_weights import weight_facts
 from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.history import champion_since
+from roadworthy.jobs.ratings import ratings_of
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import SEED, holdout_path, manifest_path
 from roadworthy.registry.versions import VersionRow
 from roadworthy.scorer import Scorer
+from roadworthy.traffic import Route
 from roadworthy.verdict import Limit
 
 Progress = Callable[[str, int, int], None]
@@ -134,7 +138,6 @@ def measure(
     champion = (
         None if route.champion in (None, row.version) else stores.versions.get(row.model, route.champion or 0)
     )
-    approvals = stores.ledger.approvals(row.model, row.version)
     step = partial(_step, progress)
     batch = batch_from_arrow(table, scorer.schema)
 
@@ -163,31 +166,52 @@ def measure(
     )
     seen = (scorer.features.encode(batch), None if traffic is None else traffic.encoded)
     parameters = step("read the parameters", lambda: weight_facts(stores, row, scorer, seen, champion))
-    assert row.run.trained_until is not None, "a registered run has a training period"
-    return Evidence(
-        model=row.model,
-        version=row.version,
-        limits={name: Limit.parse(text) for name, text in row.run.details["limits"].items()},
+    kept = holdout_path(stores, row.digest).parent
+    known = _known(stores, row, route, champion)
+    return replace(
+        known,
         holdout=holdout,
-        champion_version=None if champion is None else champion.version,
-        serves_since=champion_since(stores, row.model) if route.champion == row.version else None,
-        first_release=Approval(actor=approvals[-1].actor, reason=approvals[-1].reason) if approvals else None,
         arrangements=arranged + ((asked.together,) if asked.together else ()),
         padding=step("look at the padding", lambda: padding(scorer, batch)),
         tolerance=scorer.predictor.tolerance,
         staging=asked.staging,
-        training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
         traffic=traffic,
         served_like_trained=compared,
-        approvals=approvals_of(stores, row),
+        ratings=ratings_of(stores, row, table, scorer.unit, holdout, known.champion_version),
         leakage=leakage,
-        vocabularies=vocabulary_facts(holdout_path(stores, row.digest).parent, scorer.features, batch),
-        data=data_facts(stores, row, holdout_path(stores, row.digest).parent),
-        learned=rivals(stores, row, table, batch),
+        groups=groups_of(row, table),
+        vocabularies=step("read the vocabularies", lambda: vocabulary_facts(kept, scorer.features, batch)),
+        data=step("look at the data", lambda: data_facts(stores, row, kept)),
+        learned=step("score its rivals", lambda: rivals(stores, row, table, batch)),
         infrastructure=asked.infrastructure,
+        reproducible=reproducible(kept, scorer.model.libraries, asked.libraries),
         parameters=parameters,
+    )
+
+
+def _known(stores: Stores, row: VersionRow, route: Route, champion: VersionRow | None) -> Evidence:
+    """What stands in the control database about a version."""
+    assert row.run.trained_until is not None, "a registered run has a training period"
+    approved = stores.ledger.approvals(row.model, row.version)
+    return Evidence(
+        model=row.model,
+        version=row.version,
+        limits={name: Limit.parse(text) for name, text in row.run.details["limits"].items()},
+        champion_version=None if champion is None else champion.version,
+        serves_since=champion_since(stores, row.model) if route.champion == row.version else None,
+        first_release=Approval(actor=approved[-1].actor, reason=approved[-1].reason) if approved else None,
+        training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
+        approvals=approvals_of(stores, row),
+        ratings=ratings_of(stores, row, table, scorer.unit, holdout, None if champion is None else champion.version),
         seed=SEED,
     )
+
+
+def compared_rows(stores: Stores, row: VersionRow, other: VersionRow) -> tuple[pa.Table, Holdout, Scorer]:
+    """The held-out rows of a version, scored by it and, as `champion`, by another; and what scores them."""
+    scorer, table = stores.scorer(row), _held_out(stores, row)
+    scored = _holdout(row, table, scorer.score(batch_from_arrow(table, scorer.schema)).output)
+    return table, _beside(stores, scored, table, scorer, stores.scorer(other)), scorer
 
 
 def _step(progress: Progress, name: str, work: Callable[[], T]) -> T:

@@ -31,6 +31,7 @@ from roadworthy.gate.catalogue import checks_as
 from roadworthy.jobs.answers import answered
 from roadworthy.jobs.declared_joins import DETAIL, declared_times
 from roadworthy.jobs.gate_data import DAYS_FILE, KeptDays, count_questions
+from roadworthy.jobs.gate_reproducible import TWICE_FILE
 from roadworthy.jobs.gate_vocabulary import ENTRIES_FILE, write_entries
 from roadworthy.jobs.hiding import hide_questions
 from roadworthy.jobs.outcome_times import OUTCOME_KNOWN_AT
@@ -46,6 +47,7 @@ from roadworthy.training.pack import pack
 from roadworthy.training.recipe import Recipe, Trained
 from roadworthy.training.sampling import as_asked, odds_factor
 from roadworthy.training.shuffled import shuffled_twins
+from roadworthy.training.twice import Twice, train_twice
 
 Progress = Callable[[str, int, int], None]
 Repaired = Callable[[Questions, Trained], Mapping[str, Any]]
@@ -216,15 +218,12 @@ def _register(
             holdout_path(stores, digest).name: lambda path: pq.write_table(table, path, compression="zstd"),
             manifest_path(stores, digest).name: keys.write,
             weights_path(stores, digest).name: lambda path: write_whole(path, msgspec.json.encode(trained.weights)),
+            TWICE_FILE: lambda path: path.write_bytes(msgspec.json.encode(_twice(model, trained, learn))),
             DAYS_FILE: lambda path: path.write_bytes(msgspec.json.encode(days)),
             ENTRIES_FILE: lambda path: write_entries(path, trained.scorer.features, _batch(trained, learn)),
         },
     )  # fmt: skip
-    declared = {"limits": dict(model.limits), "slices": list(model.slices), "checks": dict(model.checks)}
-    declared["owners"] = list(model.owners)
-    declared[DETAIL] = declared_times(model)
-    declared["budgets"] = dict(model.budgets)
-    declared |= msgspec.to_builtins(model.judging())
+    declared = _declared(model)
     run = RunRecord(
         parameters=_plain(model.estimator.get_params()),
         metrics=metrics,
@@ -249,14 +248,8 @@ def _register(
         },
     )
     version = stores.versions.register(
-        model.name,
-        digest,
-        str(directory),
-        run,
-        now,
-        event_time=end,
-        above=_served_elsewhere(stores, model.name),
-    )
+        model.name, digest, str(directory), run, now, event_time=end, above=_served_elsewhere(stores, model.name)
+    )  # fmt: skip
     redeclared = stores.versions.redeclare(
         model.name, version, declared, actor="train", at=now, event_time=end
     )
@@ -277,6 +270,21 @@ def _held_out(trained: Trained, learn: Questions, later: Questions, encoded: Flo
     return table if later.kept is None else table.append_column(KEPT, pa.array(later.kept))
 
 
+def _declared(model: Model) -> dict[str, Any]:
+    """What of the definition is no part of the artifact, and counts as it is declared last."""
+    judging: dict[str, Any] = msgspec.to_builtins(model.judging())
+    return {
+        "limits": dict(model.limits),
+        "slices": list(model.slices),
+        "checks": dict(model.checks),
+        "owners": list(model.owners),
+        "budgets": dict(model.budgets),
+        "protected": list(model.protected),
+        DETAIL: declared_times(model),
+        **judging,
+    }
+
+
 def _served_elsewhere(stores: Stores, model: str) -> int:
     """The highest version in the log of a model that has none of its own yet: its numbers are not given again."""
     if stores.versions.all(model):
@@ -294,6 +302,11 @@ def _reference(trained: Trained, learn: Questions, seed: int) -> bytes:
     inputs = batch.select(trained.scorer.schema.names("input"))
     states = trained.scorer.features.states(batch)
     return build_reference(inputs, states, unseen, learn.label, day_number(learn.asked_at)).to_json()
+
+
+def _twice(model: Model, trained: Trained, learn: Questions) -> Twice:
+    schema = question_schema(model, learn.table)
+    return train_twice(trained.recipe, schema, batch_from_arrow(learn.table, schema), learn.label)
 
 
 def _batch(trained: Trained, questions: Questions) -> Batch:
