@@ -13,7 +13,6 @@ import pytest
 import data_evidence
 import traffic_evidence
 from gate_evidence import APPROVED, EMPTY, healthy
-from people_evidence import rated
 from leakage_evidence import of_few, spoiled_alone
 from parameter_evidence import with_nan
 from people_evidence import rated

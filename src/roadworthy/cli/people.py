@@ -1,8 +1,9 @@
-"""Commands about what people are to decide: cases, and owners' approvals."""
+"""Commands about what people are to decide: cases, owners' approvals, and a look at answers side by side."""
 
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -67,4 +68,32 @@ def approve(
     show(done, done.sentences(), as_json=as_json)
 
 
-COMMANDS = (cases, approve)
+def look(
+    context: typer.Context,
+    reference: Reference,
+    ratings: Annotated[
+        list[Path] | None, typer.Option(help="File that the page saved; may be given several times.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="How many rows, those that differ most.")] = 30,
+    against: Annotated[
+        int | None, typer.Option(help="Number of the version to compare with; the champion by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a page on which people compare two versions' answers without knowing whose is whose; read their ratings."""
+    import secrets
+
+    from roadworthy.jobs.look import write_look
+    from roadworthy.jobs.ratings import read_ratings
+
+    options: Options = context.obj
+    stores = options.stores()
+    if not ratings:
+        written = write_look(stores, reference, seed=secrets.token_hex(16), rows=rows, against=against)
+        show(written, written.sentences(), as_json=as_json)
+        return
+    read = [read_ratings(stores, reference, file) for file in ratings]
+    show(read, [line for one in read for line in one.sentences()], as_json=as_json)
+
+
+COMMANDS = (cases, approve, look)

@@ -17,7 +17,7 @@ from roadworthy.gate.report import GateReport
 #: Side of a square picture and its inner margin, in the picture's own units.
 SIZE, MARGIN = 320.0, 36.0
 
-_TEMPLATES = Environment(
+TEMPLATES = Environment(
     loader=PackageLoader("roadworthy.gate"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -28,10 +28,10 @@ _TEMPLATES = Environment(
 
 def render(report: GateReport) -> str:
     """The whole page as text, to be written as UTF-8."""
-    evidence = {verdict.check: verdict.evidence for verdict in report.verdicts if verdict.evidence}
+    evidence = {verdict.check: verdict.evidence for verdict in reversed(report.verdicts) if verdict.evidence}
     calibration = evidence.get("calibration", {})
     rows = evidence.get("champion_rows", {})
-    return _TEMPLATES.get_template("gate.html").render(
+    return TEMPLATES.get_template("gate.html").render(
         report=report,
         wording=wording,
         number=number,

@@ -1,4 +1,4 @@
-"""Forgets one unit, everywhere: log, journals, cases, ingested tables, refused batches and frozen evidence.
+"""Forgets one unit, everywhere: log, journals, cases, ingested tables, refused batches, frozen evidence, ratings.
 
 Not here: how the log does it (predictionlog.forget). A version that learned from the rows is not changed: it is named,
 so that a person replaces it. What stays is a keyed hash, so that the same question can be answered again.
@@ -21,6 +21,8 @@ from roadworthy.data.manifest import read_manifest
 from roadworthy.data.tables import forget_rows, table_names, table_schema, without_units
 from roadworthy.errors import DefinitionError
 from roadworthy.jobs.history import known_model
+from roadworthy.jobs.looks import page_path
+from roadworthy.jobs.ratings import forget_ratings
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import holdout_path, manifest_path
 from roadworthy.node import NodeDirectory
@@ -193,6 +195,8 @@ def _forget_evidence(
             if kept.num_rows < table.num_rows:
                 publish(held_out, partial(pq.write_table, kept, compression="zstd"))
                 rows[f"evidence {row.reference}"] += table.num_rows - kept.num_rows
+                page_path(stores, row).unlink(missing_ok=True)  # it shows held-out rows
+        rows[f"ratings {row.reference}"] += forget_ratings(stores, row, (unit, name))
         if keys.exists():
             known = read_manifest(keys, row.run.manifest_digest or None)
             clear, hashed = known.contains(pa.array([unit, name]))

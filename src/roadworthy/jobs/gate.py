@@ -202,7 +202,6 @@ def _known(stores: Stores, row: VersionRow, route: Route, champion: VersionRow |
         first_release=Approval(actor=approved[-1].actor, reason=approved[-1].reason) if approved else None,
         training=TrainingFacts(rows=row.run.rows, until=row.run.trained_until),
         approvals=approvals_of(stores, row),
-        ratings=ratings_of(stores, row, table, scorer.unit, holdout, None if champion is None else champion.version),
         seed=SEED,
     )
 
