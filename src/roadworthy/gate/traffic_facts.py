@@ -38,6 +38,7 @@ class Traffic:
     cleaned     what is looked up in the vocabularies: a column for every feature of text, by feature
     candidate   the candidate's scores, shape (n_rows,); None where `lacking` names an input
     champion    scores by the version that answers now, asked again, shape (n_rows,); None where none answers now
+    tolerance   how far the format of that version lets the same answer differ
     unscored    why that version could not be asked again, as the end of a sentence; "" where it was, or there is none
     slices      declared slice → its value in each row as text, shape (n_rows,), "" where missing
     lacking     input of the candidate that these requests do not carry, or carry as a hash only → why
@@ -59,6 +60,7 @@ class Traffic:
     cleaned: Batch | None = None
     candidate: Floats | None = None
     champion: Floats | None = None
+    tolerance: float = 0.0
     unscored: str = ""
     slices: Mapping[str, Texts] = field(default_factory=dict)
     lacking: Mapping[str, str] = field(default_factory=dict)

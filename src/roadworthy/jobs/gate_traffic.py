@@ -199,6 +199,7 @@ def _traffic(
         cleaned=None if lacking else scorer.features.clean(inputs),
         candidate=None if encoded is None else scorer.predictor.predict(encoded),
         champion=again,
+        tolerance=0.0 if champion is None else champion.predictor.tolerance,
         unscored=why,
         slices={name: _texts(table, name) for name in slices if _present(table, name)},
         lacking=lacking,
