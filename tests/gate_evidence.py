@@ -78,7 +78,7 @@ def healthy(rows: int = 8_000) -> Evidence:
         ratings=rated(),
         approvals=Approvals(owners=("anna", "ben"), given={"anna": "read the report", "ben": "asked anna"}),
         leakage=untold(labels, days),
-        groups=Groups(values={"age": chance.choice(["young", "old"], rows)}),
+        groups=Groups(values={"age": np.where(np.arange(rows) % 3 == 0, "young", "old")}),
         vocabularies=texts(rows),
         data=days_of_rows(),
         learned=rivals(question),

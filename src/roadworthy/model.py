@@ -31,6 +31,7 @@ from roadworthy.verdict import Limit
 #: What `limits` may name: metrics of the gate, and the loss against the champion that is tolerated.
 LIMIT_NAMES = (
     "auc", "log_loss", "brier", "calibration_error", "calibration_gap", "champion_log_loss", "alone_auc", "auc_jump",
+    "groups_tpr_gap", "groups_calibration_gap",
 )  # fmt: skip
 
 #: What a model can say: probabilities.
@@ -113,6 +114,8 @@ class Model:
     perfect     column → values whose rows must all be called right
     ranks_within   column whose equal values are ranked among each other, such as the request
     cut         outputs from here on are called positive where calls are counted; none is needed
+    protected   columns (input or context) whose groups must be treated alike; `groups_tpr_gap` and
+                `groups_calibration_gap` among the limits say how far they may differ
     """
 
     name: str
@@ -137,6 +140,7 @@ class Model:
     perfect: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     ranks_within: str | None = None
     cut: float | None = None
+    protected: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
@@ -176,6 +180,11 @@ class Model:
                 f"model {self.name}: slices {', '.join(strange)} are neither inputs nor context: add them to context"
             )
         carried = {*self.input_columns(), *self.context}
+        unseen = sorted(set(self.protected) - carried)
+        if unseen:
+            raise DefinitionError(
+                f"model {self.name}: protected {', '.join(unseen)} are neither inputs nor context: add them to context"
+            )
         if self.outcome.name in carried:
             raise DefinitionError(
                 f"model {self.name}: the outcome {self.outcome.name!r} cannot be an input or context"

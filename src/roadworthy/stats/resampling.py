@@ -20,6 +20,7 @@ from roadworthy.stats import metrics
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
 
 Metric = Literal["auc", "log_loss", "brier", "calibration_error", "calibration_gap"]
 
@@ -249,6 +250,39 @@ def block_interval(
     rows = np.bincount(index, minlength=count).astype(np.float64)
     weights = resampling_weights(count, resamples, rng)
     return _interval(float(values.mean()), _divided(weights @ sums, weights @ rows), count, level)
+
+
+def difference_interval(
+    values: Floats,
+    inside: Marks,
+    blocks: Ints,
+    rng: np.random.Generator,
+    *,
+    resamples: int = 500,
+    level: float = 0.95,
+) -> Interval:
+    """Mean of a number among some rows minus that among all others, with its interval over resampled blocks.
+
+    values, inside, blocks  arrays of shape (n_samples,); values finite, inside whether a row is one of those
+    raises                  TooFewSamples where either side has no rows, or with fewer than 5 blocks
+
+    >>> inside = np.tile([True, False], 50)
+    >>> difference_interval(inside * 0.2, inside, np.arange(100) // 10, np.random.default_rng(1)).value
+    0.2
+    """
+    if not np.isfinite(values).all():
+        raise ValueError("values must be finite")
+    if inside.all() or not inside.any():
+        raise TooFewSamples("a difference needs rows on both sides")
+    index, count = _numbered(blocks, values.size)
+    drawn = resampling_weights(count, resamples, rng)
+    value, resampled = 0.0, np.zeros(resamples)
+    for side, sign in ((inside, 1.0), (~inside, -1.0)):
+        sums = np.bincount(index[side], weights=values[side], minlength=count)
+        rows = np.bincount(index[side], minlength=count).astype(np.float64)
+        value += sign * float(values[side].mean())
+        resampled += sign * _divided(drawn @ sums, drawn @ rows)
+    return _interval(value, resampled, count, level)
 
 
 def resampling_weights(blocks: int, resamples: int, rng: np.random.Generator) -> Floats:
