@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from traceback import extract_tb
@@ -223,6 +223,20 @@ class Model:
         """The function that answers where the model could not; None where no rule is declared."""
         rules = (one.function for one in in_order(self.fallback) if isinstance(one, RuleOf))
         return next(rules, None)
+
+    def without(self, names: Collection[str]) -> Model:
+        """The same model but for these features.
+
+        What only they read becomes context, so that requests stay as they are; what only they joined is not joined.
+
+        raises   DefinitionError for a name that no feature has, and where something else of the model needs one
+        """
+        features = self.features.without(names)
+        left = tuple(given for given in self.features.inputs if given not in features.inputs)
+        plain = [given for given in left if isinstance(given, str) and given != self.unit]
+        joined = {given.column for given in left if isinstance(given, Join)}
+        slices = [name for name in self.slices if name not in joined]
+        return replace(self, features=features, context=[*self.context, *plain], slices=slices)
 
     def joins(self) -> tuple[Join, ...]:
         """The inputs that come from other tables, as known when the question is asked, in order of use."""

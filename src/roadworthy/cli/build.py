@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,15 +24,32 @@ def ingest(
     batch: Annotated[
         str, typer.Option(help="Name of the batch; the same name again changes nothing.")
     ] = "initial",
+    accept: Annotated[
+        str,
+        typer.Option(
+            help="Reason to take rows that do not go on as those before them: days left out, other units."
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check tables against their schema and store them; a faulty batch is set aside whole."""
+    """Check tables against their schema and the rows before them, and store them; a faulty batch is set aside whole."""
     from roadworthy.jobs.ingest import ingest_file
 
     options: Options = context.obj
-    done = ingest_file(options.settings(), file, only=[name for name in only.split(",") if name], batch=batch)
+    done = ingest_file(
+        options.settings(), file, only=[name for name in only.split(",") if name], batch=batch, accept=accept
+    )
     rows = [
-        (item.table, item.rows, item.fingerprint, "already there" if item.unchanged else "new")
+        (
+            item.table,
+            item.rows,
+            item.fingerprint,
+            "already there"
+            if item.unchanged
+            else f"new, accepted: {item.accepted}"
+            if item.accepted
+            else "new",
+        )
         for item in done
     ]
     show(done, table(("table", "rows", "fingerprint", ""), rows), as_json=as_json)
@@ -46,16 +64,25 @@ def train(
     ] = None,
     since: Annotated[str | None, typer.Option(help="Use questions asked from this time on.")] = None,
     holdout: Annotated[str, typer.Option(help="The last stretch is kept for the gate.")] = "28d",
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            help="Train with and without this feature, and compare; several times, or with commas.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit a model on history as known then, and register the version."""
     from roadworthy.cli.progress import progress
     from roadworthy.clock import parse_duration, parse_instant
+    from roadworthy.jobs.ablation import train_without as ablate
     from roadworthy.jobs.train import train as run
 
     options: Options = context.obj
+    left_out = [name.strip() for given in without or () for name in given.split(",") if name.strip()]
     with progress(as_json) as report:
-        trained = run(
+        trained = (partial(ablate, without=left_out) if left_out else run)(
             options.stores(),
             file,
             model=which,

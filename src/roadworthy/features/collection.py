@@ -5,10 +5,12 @@ Not here: how one feature is declared (see `declare`) or what is learned from da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import structs
 
 from roadworthy.errors import DefinitionError
 from roadworthy.features.batch import Batch
@@ -86,6 +88,26 @@ class Features:
             changed[name] = feature if call is None else replace(feature, call=resolve(call, functions))
         return Features(**changed)
 
+    def without(self, names: Collection[str]) -> Features:
+        """The features but these; whoever shared the vocabulary of one of them gets one of its own, made alike.
+
+        raises   DefinitionError for a name that no feature has, and where none would be left
+        """
+        unknown = sorted(set(names) - set(self._features))
+        if unknown or not set(self._features) - set(names):
+            what = f"there is no feature {', '.join(unknown)}" if unknown else "no feature would be left"
+            raise DefinitionError(
+                f"without {', '.join(names)}: {what}; features are {', '.join(self._features)}"
+            )
+        kept = {}
+        for name, feature in self._features.items():
+            shared = feature.options.vocabulary_of if isinstance(feature.options, Categories) else None
+            if name not in names:
+                kept[name] = (
+                    feature if shared not in names else _own_vocabulary(feature, self._features[str(shared)])
+                )
+        return Features(**kept)
+
     def fit(self, batch: Batch, schema: InputSchema) -> FittedFeatures:
         """Learn vocabularies from `batch` and test functions on it.
 
@@ -146,3 +168,14 @@ class Features:
                         f"features {owners[column]} and {name} would both make a column {column}: rename one of them"
                     )
                 owners[column] = name
+
+
+def _own_vocabulary(feature: Feature, source: Feature) -> Feature:
+    """A feature that used the vocabulary of another, with one of its own that is limited as that one was."""
+    given = source.options
+    assert isinstance(feature.options, Categories), "only these share"
+    assert isinstance(given, Category | Categories), "only these are shared"
+    own = structs.replace(
+        feature.options, vocabulary_of=None, min_count=given.min_count, max_size=given.max_size
+    )
+    return replace(feature, options=own)

@@ -23,7 +23,7 @@ from roadworthy.features.fitted import FittedFeatures
 from roadworthy.jobs.gate_weights import entries_of
 from roadworthy.jobs.questions import Questions
 from roadworthy.jobs.stores import Stores
-from roadworthy.jobs.train import Progress, TrainedVersion, train, training_fingerprint
+from roadworthy.jobs.train import WITHOUT, Progress, TrainedVersion, train, training_fingerprint
 from roadworthy.model import load_definition
 from roadworthy.registry.artifact import ESTIMATOR_DIRECTORY
 from roadworthy.registry.versions import VersionRow
@@ -102,6 +102,7 @@ def repair(
         seed=row.run.seed,
         progress=progress,
         repaired=accept,
+        without=row.run.details.get(WITHOUT, ()),
     )
     found = RepairedVersion(of=row.reference, version=done, entries=entries)
     now = stores.clock.now()

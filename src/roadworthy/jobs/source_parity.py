@@ -17,6 +17,7 @@ from roadworthy.jobs.days import Watched
 from roadworthy.jobs.hiding import hide_table
 from roadworthy.jobs.questions import ASKED_AT, join_sources
 from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.train import WITHOUT
 from roadworthy.model import Model, load_definition
 from roadworthy.monitoring.budget import share_of
 from roadworthy.monitoring.parity import source_parity
@@ -56,7 +57,9 @@ def _definition(watched: Watched) -> Model:
         raise DefinitionError(
             f"{definition.path} is not the definition that {watched.row.reference} was trained from: restore that one"
         )
-    return definition.model(watched.row.model)
+    model = definition.model(watched.row.model)
+    without = watched.row.run.details.get(WITHOUT, ())
+    return model.without(without) if without else model
 
 
 def _questions(model: Model, predictions: pa.Table) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,6 +55,9 @@ Repaired = Callable[[Questions, Trained], Mapping[str, Any]]
 HOLDOUT = timedelta(days=28)
 SEED = 20_130_101
 
+#: What in a run record names the features that were left out.
+WITHOUT = "without"
+
 #: Columns of the held-out rows beside those of the question: what shuffled twins say, and the share kept.
 SHUFFLED, KEPT = "gate:shuffled", "gate:kept"
 
@@ -105,6 +108,7 @@ def train(
     seed: int = SEED,
     progress: Progress = lambda step, done, total: None,
     repaired: Repaired | None = None,
+    without: Collection[str] = (),
 ) -> TrainedVersion:
     """Fit on questions asked before `until - holdout` with labels known by then; measure on those after.
 
@@ -113,10 +117,12 @@ def train(
     holdout   how long the last stretch is; like the times it may be text, as on the command line
     repaired  set rows that training never touched to the unknown entry's value; told what came of it before that is
               registered, says what the run record keeps of it, or raises
+    without   features that are left out, as `Model.without` does; the run record names them
     raises    UnsupportedEstimator and DefinitionError before anything is read, TooFewSamples without enough rows
     """
     definition = load_definition(path)
     chosen = definition.model(model)
+    chosen = chosen.without(without) if without else chosen
     format_for(chosen.estimator)
     checks_as(chosen.checks)
     end = stores.clock.now() if until is None else as_instant(until)
@@ -142,7 +148,8 @@ def train(
         schema, batch_from_arrow(learn.table, schema), learn.label,
         days=day_number(learn.asked_at), on_progress=lambda done, total: progress("fit", done, total),
     )  # fmt: skip
-    noted = {} if repaired is None else repaired(learn, trained)
+    noted = {WITHOUT: sorted(without)} if without else {}
+    noted |= {} if repaired is None else repaired(learn, trained)
     counted = count_questions(stores.settings.tables, chosen, questions, learn, later, end)
     return _register(stores, definition, chosen, trained, learn, later, (end, cut), seed, noted, counted)
 
