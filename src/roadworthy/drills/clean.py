@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from copy import copy
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from roadworthy.errors import TooFewSamples
 from roadworthy.gate.catalogue import checks_as
 from roadworthy.gate.check import Check
 from roadworthy.gate.decision import decide
-from roadworthy.gate.evidence import Evidence, Holdout
+from roadworthy.gate.evidence import Evidence
 from roadworthy.jobs.days import Watched
 from roadworthy.jobs.gate import measure
 from roadworthy.monitoring.budget import SHARES, Budget, share_of
@@ -143,15 +144,12 @@ def _gate(
     progress: Progress,
 ) -> tuple[int, int]:
     """In how many windows the gate fails, and waits; only checks that look at held-out rows are asked again."""
-    assert evidence.holdout is not None, "a healthy candidate was gated on held-out rows"
     asked = [check for check in checks if check.required and _reads_holdout(check, evidence)]
     fixed = [verdict for check in checks if check not in asked for verdict in check.judge(evidence)]
     required = {check.name for check in checks if check.required}
     refused = held = 0
     for window in range(windows):
-        drawn = replace(
-            evidence, holdout=resampled(evidence.holdout, chance), seed=int(chance.integers(2**31))
-        )
+        drawn = resampled(evidence, chance)
         verdicts = [verdict for check in asked for verdict in check.judge(drawn)]
         decision = decide([*fixed, *verdicts], required)
         refused += decision.ruling == "fail"
@@ -166,25 +164,38 @@ def _reads_holdout(check: Check, evidence: Evidence) -> bool:
     return [each.ruling for each in without] != [each.ruling for each in check.judge(evidence)]
 
 
-def resampled(holdout: Holdout, chance: np.random.Generator) -> Holdout:
-    """The rows of as many days, drawn with replacement; a day drawn twice counts as two days."""
-    days = np.unique(holdout.days)
-    drawn = chance.choice(days, len(days))
-    rows = [np.flatnonzero(holdout.days == day) for day in drawn]
-    place = np.concatenate(rows)
-    numbered = np.repeat(days, [len(each) for each in rows])
+def resampled(evidence: Evidence, chance: np.random.Generator) -> Evidence:
+    """The evidence on as many days, drawn with replacement; a day drawn twice counts as two days.
 
-    drawn_columns: dict[str, Any] = {
-        each.name: _taken(getattr(holdout, each.name), holdout.n, place) for each in fields(holdout)
-    }
-    return replace(holdout, **{**drawn_columns, "days": numbered})
+    Whatever has one value a held-out row is drawn alike, wherever it stands in the evidence.
+    """
+    assert evidence.holdout is not None, "a healthy candidate was gated on held-out rows"
+    days = evidence.holdout.days
+    drawn = chance.choice(np.unique(days), np.unique(days).size)
+    rows = [np.flatnonzero(days == day) for day in drawn]
+    place = np.concatenate(rows)
+    numbered = np.repeat(np.unique(days), [len(each) for each in rows])
+    taken: Evidence = _taken(evidence, evidence.holdout.n, place)
+    assert taken.holdout is not None, "it was there before"
+    return replace(taken, holdout=replace(taken.holdout, days=numbered), seed=int(chance.integers(2**31)))
 
 
 def _taken(value: Any, n: int, place: np.ndarray) -> Any:
-    """A column of the held-out rows, or several by name, at these places; anything else as it is."""
+    """The rows at these places of every array that has n rows, in records, mappings and tuples too."""
+    if isinstance(value, np.ndarray):
+        axes = [axis for axis, size in enumerate(value.shape) if size == n]
+        return value.take(place, axis=axes[-1]) if axes else value
     if isinstance(value, Mapping):
         return {name: _taken(each, n, place) for name, each in value.items()}
-    return value[place] if isinstance(value, np.ndarray) and len(value) == n else value
+    if isinstance(value, tuple):
+        return tuple(_taken(each, n, place) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [each.name for each in fields(value) if each.init]
+        made = copy(value)
+        for name in names:
+            object.__setattr__(made, name, _taken(getattr(value, name), n, place))
+        return made
+    return value
 
 
 def _monitors(

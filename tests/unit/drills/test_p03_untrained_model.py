@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 
 from roadworthy.drills import p03_untrained_model as p03
 from roadworthy.drills.deployment import Deployment
@@ -30,10 +29,9 @@ def test_one_answer_for_everybody_is_refused_by_the_gate(drilled: Drilled) -> No
     assert cell.harmed == 0.0
 
 
-@pytest.mark.parametrize("kind", ["shuffled-labels", "diverged"])
-def test_a_training_broken_in_another_way_is_refused_too(drilled: Drilled, kind: str) -> None:
+def test_a_training_that_diverged_is_refused_too(drilled: Drilled) -> None:
     """The model varies, and is wrong."""
-    cell = drilled(variant(kind))
+    cell = drilled(variant("diverged"))
     assert (cell.outcome, cell.without) == ("caught", ()), cell
 
 

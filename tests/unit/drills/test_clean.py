@@ -1,0 +1,60 @@
+"""Windows without a fault: resampled honestly, judged as in life, and their rate said with its interval."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from gate_evidence import healthy as healthy_evidence
+from monitored_days import World, days, reference
+from roadworthy.drills.clean import Rate, drawn_days, resampled, watched
+from roadworthy.errors import TooFewSamples
+
+
+@pytest.mark.parametrize(("of", "n"), [(0, 200), (3, 200), (200, 200), (1, 7)])
+def test_the_interval_is_that_of_wilson(of: int, n: int) -> None:
+    """Witness: scipy."""
+    got, witness = Rate.counted(of, n), binomtest(of, n).proportion_ci(method="wilson")
+    assert (got.low, got.high) == pytest.approx((witness.low, witness.high), abs=1e-6)
+
+
+def test_held_out_rows_are_drawn_by_whole_days_and_stay_rows() -> None:
+    """Every row keeps its label, scores and slices together; there are as many days as before."""
+    evidence = healthy_evidence()
+    before = evidence.holdout
+    drawn = resampled(evidence, np.random.default_rng(1)).holdout
+    assert before is not None
+    assert drawn is not None
+    rows = set(zip(before.labels, before.candidate, strict=True))
+    assert set(zip(drawn.labels, drawn.candidate, strict=True)) <= rows
+    assert np.unique(drawn.days).size == np.unique(before.days).size
+    assert not np.array_equal(drawn.candidate, before.candidate)
+    sizes = np.unique(before.days, return_counts=True)[1]
+    assert set(np.unique(drawn.days, return_counts=True)[1]) <= set(sizes)
+
+
+def test_clean_days_are_weeks_of_the_reference_in_their_weekday() -> None:
+    """Six weeks in a row, each as some week was, so that a Sunday stays a Sunday."""
+    held = reference().days
+    drawn = drawn_days(held, np.random.default_rng(2))
+    assert [day.day for day in drawn] == list(range(drawn[0].day, drawn[0].day + 42))
+    weekday = {repr(day.profile): day.day % 7 for day in held}
+    for day in drawn:
+        assert weekday[repr(day.profile)] == day.day % 7
+
+
+def test_a_reference_without_a_whole_week_has_no_windows() -> None:
+    """Nothing is made up."""
+    with pytest.raises(TooFewSamples, match="seven days"):
+        drawn_days(days(6, seed=1), np.random.default_rng(0))
+
+
+def test_a_world_that_changed_is_noticed_where_a_clean_one_is_not() -> None:
+    """The same looking finds what is there: half of the wind missing on the last day."""
+    clean = drawn_days(reference().days, np.random.default_rng(3))
+    windless = days(7, seed=3, world=World(missing=0.5))[-1]
+    broken = [*clean[:-1], msgspec.structs.replace(windless, day=clean[-1].day)]
+    assert "missing" not in {found.check for found in watched(clean, reference())}
+    assert "missing" in {found.check for found in watched(broken, reference())}
