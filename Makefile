@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-static format proof docs-checks bench-startup bench-serve bench-log bench-demo lock clean
+.PHONY: help setup demo drill drill-full test check check-static format proof docs-checks bench-startup bench-serve bench-log bench-demo lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,12 @@ proof: setup ## the tests at full count: kills, cuts, properties
 
 docs-checks: setup ## docs/checks: one page for each check of the gate, from its docstring
 	@$(BIN)/python -m roadworthy.gate.documentation docs/checks
+
+drill: setup ## break a copy of the flights model in every known way: which guard notices? (DRILL="--only P3")
+	@$(BIN)/python -m bench.drill $(DRILL)
+
+drill-full: setup ## the same over seeds and severities, and with the guards off; goes on where it was ended
+	@$(BIN)/python -m bench.drill --full $(DRILL)
 
 bench-startup: setup ## how long the command line takes to answer
 	@$(BIN)/python -m bench.startup
