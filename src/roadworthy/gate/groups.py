@@ -63,14 +63,15 @@ class Gap:
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     """Two verdicts an attribute: equal opportunity, and calibration within groups."""
-    data, facts = holdout(evidence), evidence.groups
+    facts = evidence.groups
     if facts is None:
         raise TooFewSamples("nobody looked which attributes are protected")
-    if not np.isfinite(data.candidate).all():
-        raise ValueError("the candidate's scores hold numbers that are not finite")
     if not facts.values:
         reason = "does not apply: no attribute is declared as protected (n=0)"
         return (verdict(NAME, evidence, "pass", reason, n=0),)
+    data = holdout(evidence)
+    if not np.isfinite(data.candidate).all():
+        raise ValueError("the candidate's scores hold numbers that are not finite")
     cut = default_cut(data) if facts.cut is None else facts.cut
     members = {name: _judgeable(values, data) for name, values in facts.values.items()}
     tests = 2 * sum(len(groups) for groups in members.values())
