@@ -102,8 +102,10 @@ class _Drill:
                     return self._stage([catch])
             if self.fault.stage != "live":
                 gated = self._stage(gate_catches(ask_gate(self.deployment, stores, reference), self.control))
-                if gated.catches or not self.fault.live:
+                if gated.catches:
                     return gated
+                if not self.fault.live:
+                    return msgspec.structs.replace(gated, harmed=1.0)
             lived = live(self.deployment, stores, reference, self.control, self.off)
             found = self._stage(lived.catches)
             rows = found.catches[0].rows if found.catches else lived.rows

@@ -40,7 +40,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     skipped    why the model cannot have this fault; "" where it can
     catches    every guard that noticed, in the order of time; empty where it was missed
     live_rows  rows of the replay, had it not been ended by a catch; 0 where none was needed
-    harmed     share of live traffic that the fault reached before it was caught, in [0, 1]; 1 where it was missed live
+    harmed     share of live traffic that the fault reached before it was caught, in [0, 1]; 1 where it was missed
     without    guards outside the fault's list that noticed: with the listed ones off, they would have caught it
     error      why the drill itself could not be done; "" where it could
     took       real seconds

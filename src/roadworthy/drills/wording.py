@@ -95,8 +95,14 @@ def shortened(sentence: str) -> str:
 def summary(matrix: Matrix) -> list[str]:
     """How many were caught, and what is not as it must be."""
     guarded = [cell for cell in matrix.cells if not (cell.off or cell.skipped or cell.error)]
-    caught = sum(cell.outcome == "caught" for cell in guarded)
-    said = [f"{caught} of {len(guarded)} faults were caught at or before the stage where they must be"]
+    said = []
+    for severity, held in (
+        ("moderate severity", [cell for cell in guarded if cell.moderate]),
+        ("other severities", [cell for cell in guarded if not cell.moderate]),
+    ):
+        if held or (not guarded and severity.startswith("moderate")):
+            caught = sum(cell.outcome == "caught" for cell in held)
+            said.append(f"{caught} of {len(held)} drills of {severity} were caught at or before their stage")
     unguarded = [cell for cell in matrix.cells if cell.off and not (cell.skipped or cell.error)]
     if unguarded:
         missed = sum(not cell.catches for cell in unguarded)

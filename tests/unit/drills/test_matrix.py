@@ -122,7 +122,7 @@ def test_the_sum_names_everything_that_is_not_as_it_must_be() -> None:
     told = wording.summary(
         matrix(cell("P3", (catch("limits"),)), cell("P5"), cell("P6", (catch("slices"),), off=("limits",)))
     )
-    assert told[0] == "1 of 2 faults were caught at or before the stage where they must be"
+    assert told[0] == "1 of 2 drills of moderate severity were caught at or before their stage"
     assert any("P5 at 0.5, seed 0: missed; gate must catch it" in sentence for sentence in told)
     assert any("slices noticed: add them to its list" in sentence for sentence in told)
 
