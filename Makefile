@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill drill-full test check check-static format proof docs-checks bench-startup bench-serve bench-log bench-demo lock clean
+.PHONY: help setup torch demo drill drill-full test check check-static format proof docs-checks bench-startup bench-serve bench-log bench-demo lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
+
+torch: setup ## PyTorch, which the neural example and its tests need (CPU: 192 MB, 750 MB installed; elsewhere pip may choose CUDA)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check 'torch==2.13.0'
 
 demo: setup ## the whole loop on real flights: train, gate, serve, drift, retrain, refuse, roll back
 	@$(BIN)/python -m demo.run $(DEMO)
@@ -66,9 +69,12 @@ bench-serve: setup ## serving beside its ceiling, its floor and its peers (make 
 
 bench-demo: demo ## the demo's duration and replay rate (make demo writes build/bench/demo.json)
 
+# every extra but torch, whose Linux packages bring 2.5 GB of CUDA along
+LOCKED := lightgbm linear onnx charts postgres grpc demo
+
 lock: setup ## pin all dependencies again, without addresses
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
-		--all-extras --group dev pyproject.toml -o requirements.lock
+		$(addprefix --extra ,$(LOCKED)) --group dev pyproject.toml -o requirements.lock
 
 clean: ## remove what make made
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,9 +12,12 @@ from roadworthy.clock import parse_instant
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.questions import NEVER, load_questions
-from roadworthy.jobs.train import question_schema
+from roadworthy.jobs.train import question_schema, recipe_of
 from roadworthy.model import Model, load_definition
 from roadworthy.settings import Settings
+from roadworthy.stats.metrics import auc
+from roadworthy.training.fit import train
+from roadworthy.training.weights import at_random
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 
@@ -67,3 +70,26 @@ def test_the_queue_counts_only_flights_that_have_left(settings: Settings) -> Non
     assert total.max() < 200
     first_of_day = asked.table.column("scheduled").to_pylist()[0]
     assert first_of_day.tzinfo is not None
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed: make torch")
+@pytest.mark.parametrize("name", ["flight-delay", "flight-cancelled"])
+def test_networks_of_both_labels_learn_from_embeddings_that_training_touched(
+    settings: Settings, name: str
+) -> None:
+    """Late and cancelled, with the vocabularies of the trees: better than chance on later rows, no row at random."""
+    chosen = load_definition(FLIGHTS / "neural.py").model(name)
+    asked = load_questions(settings.tables, chosen, SINCE, UNTIL)
+    schema = question_schema(chosen, asked.table)
+    cut = int(parse_instant("2013-02-07").timestamp() * 1e6)
+    learn, later = asked.before(cut), asked.take((asked.asked_at >= cut) & ~np.isnan(asked.label))
+    trained = train(recipe_of(chosen), schema, batch_from_arrow(learn.table, schema), learn.label)
+    said = trained.scorer.score(batch_from_arrow(later.table, trained.scorer.schema)).output
+    assert auc(said, later.label) > 0.6
+    arrays = trained.fitted.weights()
+    assert [each.columns for each in arrays.arrays if each.name == "embeddings.dest.weight"] == [
+        ("dest", "been_0", "been_1", "been_2", "been_3", "been_4")
+    ]
+    for kept in trained.weights.arrays:
+        assert at_random(arrays.array(kept.name).values, kept) == ()
+        assert kept.changed is None or kept.changed > 0

@@ -14,8 +14,7 @@ that changed nothing is none.
 
 The evidence lists every array with its norm, how far training moved it, and how far it lies from the champion's,
 entries of vocabularies side by side. Covington, Adams, Sargin (2016), Deep Neural Networks for YouTube
-Recommendations, RecSys, on embeddings that share vocabularies; Goodfellow, Bengio, Courville (2016), Deep Learning,
-12.4.3, on rare entries.
+Recommendations, RecSys: features share one embedding there, and what is out of the vocabulary is the zero embedding.
 """
 
 from __future__ import annotations
