@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from roadworthy.cli.build import ModelFile, Which
-from roadworthy.cli.operate import ModelName, chosen
+from roadworthy.cli.operate import Actor, ModelName, Reason, chosen
 from roadworthy.cli.output import AsJson, Options, show, table
 
 Start = Annotated[str | None, typer.Option("--from", help="From this time on.")]
@@ -197,4 +199,34 @@ def tick(
     show(done, done.sentences() or "nothing was due", as_json=as_json)
 
 
-COMMANDS = (monitor, tick, log, trace, compare, report, replay)
+def scorecard(
+    context: typer.Context,
+    model: ModelName = None,
+    drills: Annotated[
+        Path | None, typer.Option(help="What `roadworthy drill --json` printed, as evidence of a rehearsal.")
+    ] = None,
+    test: Annotated[
+        str,
+        typer.Option(
+            "--attest", help="Vouch for a test that was done by hand, such as data-6; needs --reason."
+        ),
+    ] = "",
+    reason: Reason = "",
+    actor: Actor = "",
+    as_json: AsJson = False,
+) -> None:
+    """Score a model by the 28 tests of the ML Test Score: what was found for each, and what would supply the rest."""
+    from roadworthy.cli.scores import lines
+    from roadworthy.jobs.scorecard import attest, read_rehearsal
+    from roadworthy.jobs.scorecard import scorecard as run
+
+    options: Options = context.obj
+    stores = options.stores()
+    name = chosen(stores, model)
+    if test:
+        attest(stores, name, test, actor=actor or getpass.getuser(), reason=reason)
+    card = run(stores, name, read_rehearsal(drills) if drills else None)
+    show(card, lines(card), as_json=as_json)
+
+
+COMMANDS = (monitor, tick, log, trace, compare, report, replay, scorecard)
