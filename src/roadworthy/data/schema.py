@@ -93,17 +93,27 @@ class TableSchema:
 
     key    columns that together name a row: never null, never twice
     load   returns the rows, for tables that a definition file both declares and brings; None elsewhere
+    declared_partition   as `table` was told; None where it was not
     """
 
     name: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     load: Callable[[], pa.Table] | None = field(default=None, compare=False)
+    declared_partition: str | None = None
 
     @property
     def arrow(self) -> pa.Schema:
         """The Arrow schema in which the table is stored."""
         return pa.schema([column.arrow for column in self.columns])
+
+    @property
+    def partition(self) -> str:
+        """The column of time whose days are the table's partitions; "" where it has none."""
+        if self.declared_partition is not None:
+            return self.declared_partition
+        times = (column.name for column in self.columns if column.kind == "timestamp" and not column.nullable)
+        return next(times, "")
 
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""
@@ -112,19 +122,23 @@ class TableSchema:
     def to_json(self) -> bytes:
         """Canonical JSON in the language of `table`, without `load`."""
         columns = {column.name: str(column) for column in self.columns}
-        return msgspec.json.encode({"name": self.name, "key": self.key, "columns": columns})
+        written: dict[str, object] = {"name": self.name, "key": self.key, "columns": columns}
+        if self.declared_partition is not None:
+            written["partition"] = self.declared_partition
+        return msgspec.json.encode(written)
 
     @classmethod
     def from_json(cls, data: bytes) -> TableSchema:
         """Read what `to_json` wrote."""
         stored = msgspec.json.decode(data, type=_Stored)
-        return table(stored.name, key=stored.key, columns=stored.columns)
+        return table(stored.name, key=stored.key, columns=stored.columns, partition=stored.partition)
 
 
 class _Stored(msgspec.Struct, frozen=True):
     name: str
     key: tuple[str, ...]
     columns: dict[str, str]
+    partition: str | None = None
 
 
 def table(
@@ -133,6 +147,7 @@ def table(
     key: str | Sequence[str],
     columns: Mapping[str, str],
     load: Callable[[], pa.Table] | None = None,
+    partition: str | None = None,
 ) -> TableSchema:
     """Declare a table.
 
@@ -141,6 +156,8 @@ def table(
     columns   name → type: `string`, `string(2)`, `float`, `int`, `bool`, `timestamp`, `strings`; then `?` where values
               may be missing, then bounds: `float? >= 0`. NaN in a float counts as missing; Infinity is never accepted.
     load      returns the rows as an Arrow table; used by `roadworthy ingest`
+    partition the time whose days come in one after the other, by which a batch is compared with those before; "" for
+              none; by default the first timestamp that is never missing
     raises    DefinitionError
 
     >>> planes = table("planes", key="tailnum", columns={"tailnum": "string", "seats": "int >= 1", "built": "int?"})
@@ -151,7 +168,7 @@ def table(
         raise DefinitionError(f"table name {name!r}: use lower-case letters, digits, '-' and '_', at most 64")
     keys = (key,) if isinstance(key, str) else tuple(key)
     parsed = tuple(Column.parse(column, text) for column, text in columns.items())
-    schema = TableSchema(name, keys, parsed, load)
+    schema = TableSchema(name, keys, parsed, load, partition)
     if not keys or len(set(keys)) != len(keys):
         raise DefinitionError(f"table {name!r}: key={key!r} must name one or more different columns")
     for column in keys:
@@ -165,6 +182,12 @@ def table(
                 f"table {name!r}: key column {column!r} is {str(declared)!r}: "
                 "a key is a string, int, bool or timestamp and is never missing"
             )
+    by = schema.column(partition) if partition else None
+    if partition and (by is None or by.kind != "timestamp" or by.nullable):
+        raise DefinitionError(
+            f"table {name!r}: partition={partition!r} is {'no column' if by is None else repr(str(by))}: name a "
+            "'timestamp' that is never missing"
+        )
     return schema
 
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +25,9 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from roadworthy.data.conform import conform, duplicates
+from roadworthy.data.continuity import LOOKED_AT, breaks
 from roadworthy.data.fingerprint import fingerprint
-from roadworthy.data.schema import TableSchema, kind_of
+from roadworthy.data.schema import STORED_AS, TableSchema, kind_of
 from roadworthy.durable import DRAFT, alone, publish
 from roadworthy.errors import (
     Conflict,
@@ -42,6 +44,7 @@ _LOCK = ".lock"
 _BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FINGERPRINT, _BATCH = b"roadworthy.fingerprint", b"roadworthy.batch"
 _BEFORE = b"roadworthy.fingerprint-before-forgetting"
+_ACCEPTED = b"roadworthy.accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Ingested:
     rows          how many
     fingerprint   of its rows in stored types, whatever their order
     unchanged     whether it was there already, so that nothing was written
+    accepted      why a person took it though it does not go on as before; "" where it does
     """
 
     table: str
@@ -58,14 +62,18 @@ class Ingested:
     rows: int
     fingerprint: str
     unchanged: bool = False
+    accepted: str = ""
 
 
-def ingest(directory: Path, quarantine: Path, schema: TableSchema, table: pa.Table, batch: str) -> Ingested:
+def ingest(
+    directory: Path, quarantine: Path, schema: TableSchema, table: pa.Table, batch: str, *, accept: str = ""
+) -> Ingested:
     """Check a batch and add it to its table, all of it or nothing.
 
     directory    holds all tables; created where it is missing
     quarantine   a refused batch goes to `<quarantine>/<table>/<batch>`: `rows.arrow` as it came and `faults.json`
     batch        its name: letters, digits, '.', '_', '-'; the same name with the same rows again changes nothing
+    accept       why it is taken though it does not go on as the rows before it, see `data.continuity`; kept with it
     raises       SchemaError with every fault; Conflict for a name in use with other rows or a schema that does not
                  follow from the stored one; NotReady while another ingest writes this table
     """
@@ -86,19 +94,31 @@ def ingest(directory: Path, quarantine: Path, schema: TableSchema, table: pa.Tab
                 read(directory, schema.name, schema.key) if (home / _SCHEMA).exists() else rows.slice(0, 0)
             )
             faults += duplicates(rows, schema.key, stored)
-        if faults:
-            _set_aside(quarantine / schema.name / batch, table, faults)
+        odd = (
+            []
+            if faults or not (home / _SCHEMA).exists()
+            else breaks(rows, _before(directory, rows, schema), schema)
+        )
+        if faults or (odd and not accept.strip()):
+            _set_aside(quarantine / schema.name / batch, table, faults or odd)
             raise SchemaError(
                 f"batch {batch} of table {schema.name} ({table.num_rows} rows)",
-                faults,
-                f"The batch was set aside in {quarantine.name}/{schema.name}/{batch}; nothing was ingested.",
+                faults or odd,
+                f"The batch was set aside in {quarantine.name}/{schema.name}/{batch}; nothing was ingested."
+                + (
+                    "" if faults else ' If it is as it should be, ingest it again with --accept "the reason".'
+                ),
             )
-        done = Ingested(schema.name, batch, rows.num_rows, fingerprint(rows))
+        done = Ingested(
+            schema.name, batch, rows.num_rows, fingerprint(rows), accepted=accept.strip() if odd else ""
+        )
         if successor:
             publish(home / _SCHEMA, lambda path: path.write_bytes(schema.to_json()))
-        marked = rows.cast(schema.arrow).replace_schema_metadata(
-            {_FINGERPRINT: done.fingerprint.encode(), _BATCH: batch.encode()}
-        )
+        marks = {_FINGERPRINT: done.fingerprint.encode(), _BATCH: batch.encode()}
+        if odd:
+            said = {"reason": done.accepted, "faults": [asdict(fault) for fault in odd]}
+            marks[_ACCEPTED] = json.dumps(said, ensure_ascii=False).encode()
+        marked = rows.cast(schema.arrow).replace_schema_metadata(marks)
         publish(
             target, lambda path: pq.write_table(marked, path, compression="zstd", write_page_checksum=True)
         )
@@ -151,7 +171,8 @@ def batches(directory: Path, name: str) -> list[Ingested]:
     for path in _batch_files(directory / name):
         footer = _footer(path)
         digest = footer.metadata[_FINGERPRINT].decode()
-        found.append(Ingested(name, path.stem, footer.num_rows, digest, unchanged=True))
+        reason = _reason(footer)
+        found.append(Ingested(name, path.stem, footer.num_rows, digest, unchanged=True, accepted=reason))
     return found
 
 
@@ -173,9 +194,10 @@ def forget_rows(directory: Path, name: str, column: str, units: Collection[str])
                 continue
             before = marks.get(_BEFORE, marks[_FINGERPRINT])
             plain = kept.replace_schema_metadata(None)
-            marked = kept.replace_schema_metadata(
-                {_FINGERPRINT: fingerprint(plain).encode(), _BATCH: marks[_BATCH], _BEFORE: before}
-            )
+            left = {_FINGERPRINT: fingerprint(plain).encode(), _BATCH: marks[_BATCH], _BEFORE: before}
+            if _ACCEPTED in marks:
+                left[_ACCEPTED] = marks[_ACCEPTED]
+            marked = kept.replace_schema_metadata(left)
             publish(path, partial(pq.write_table, marked, compression="zstd", write_page_checksum=True))
             removed += rows.num_rows - kept.num_rows
     return removed
@@ -237,6 +259,29 @@ def _successor(home: Path, schema: TableSchema) -> bool:
             "values may be missing ('?'), and may become so; for anything else declare a table of another name"
         )
     return True
+
+
+def _before(directory: Path, rows: pa.Table, schema: TableSchema) -> pa.Table:
+    """The rows that a batch is compared with: of the last days, and of the days that it has itself."""
+    name = schema.partition
+    stored = table_schema(directory, schema.name)
+    there = [column.name for column in schema.columns if stored.column(column.name) is not None]
+    where = None
+    if name in there and rows.num_rows:
+        newest = pc.max(read(directory, schema.name, [name]).column(name)).as_py()
+        if newest is not None:
+            since = min(newest - timedelta(days=LOOKED_AT), pc.min(rows.column(name)).as_py())
+            where = pc.field(name) >= pa.scalar(since, STORED_AS["timestamp"])
+    found = read(directory, schema.name, there, where)
+    for column in schema.columns:
+        if column.name not in there:
+            found = found.append_column(column.name, pa.nulls(found.num_rows, STORED_AS[column.kind]))
+    return found.select([column.name for column in schema.columns])
+
+
+def _reason(footer: pq.FileMetaData) -> str:
+    marked = footer.metadata.get(_ACCEPTED)
+    return str(json.loads(marked)["reason"]) if marked else ""
 
 
 def _set_aside(place: Path, table: pa.Table, faults: Sequence[Fault]) -> None:
