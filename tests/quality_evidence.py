@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from roadworthy.gate.learned_facts import Heuristic, Learned
+from roadworthy.gate.slices_facts import Grouping, Slices
 
 
 def rivals(question: np.ndarray) -> Learned:
@@ -20,6 +21,20 @@ def rivals(question: np.ndarray) -> Learned:
         shuffled=probability(chance.normal(-1.1, 0.3, (2, rows))),
         heuristic=rule,
         groups=np.arange(rows) // 10,
+        trained_rate=0.27,
+    )
+
+
+def in_slices(question: np.ndarray) -> Slices:
+    """Three carriers that were declared, and fifths of the question that were found."""
+    chance = np.random.default_rng(10)
+    fifths = np.searchsorted(np.quantile(question, [0.2, 0.4, 0.6, 0.8]), question).astype(np.int64)
+    carriers = chance.integers(0, 3, question.size)
+    return Slices(
+        groupings=(
+            Grouping(column="carrier", values=("B6", "EV", "UA"), index=carriers, declared=True),
+            Grouping(column="queue", values=("0", "1", "2", "3", "4"), index=fifths, declared=False),
+        ),
         trained_rate=0.27,
     )
 

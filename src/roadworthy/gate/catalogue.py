@@ -30,6 +30,7 @@ from roadworthy.gate import (
     limits,
     reproducible,
     served_like_trained,
+    slices,
     too_good_alone,
     vocabulary,
     weights,
@@ -57,6 +58,7 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
     "compared": (
         champion.CHECK,
         champion_rows.CHECK,
+        slices.CHECK,
     ),
     "served": (
         served_like_trained.CHECK,

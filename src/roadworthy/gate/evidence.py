@@ -24,6 +24,7 @@ from roadworthy.gate.leakage_facts import Leakage
 from roadworthy.gate.learned_facts import Learned
 from roadworthy.gate.reproducible_facts import Reproducible
 from roadworthy.gate.served_like_trained_facts import ServedLikeTrained
+from roadworthy.gate.slices_facts import Slices
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts
 from roadworthy.gate.weights_facts import WeightFacts
@@ -167,6 +168,7 @@ class Evidence:
     leakage: Leakage | None = None
     groups: Groups | None = None
     learned: Learned | None = None
+    slices: Slices | None = None
     parameters: WeightFacts | None = None
     infrastructure: Infrastructure | None = None
     reproducible: Reproducible | None = None

@@ -19,7 +19,16 @@ from roadworthy.verdict import Limit, Verdict
 NAME = "limits"
 
 #: Declared among the limits, but judged by another check.
-ELSEWHERE = frozenset({"champion_log_loss", "alone_auc", "auc_jump", "groups_tpr_gap", "groups_calibration_gap"})
+ELSEWHERE = frozenset(
+    {
+        "champion_log_loss",
+        "slice_log_loss",
+        "alone_auc",
+        "auc_jump",
+        "groups_tpr_gap",
+        "groups_calibration_gap",
+    }
+)
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:

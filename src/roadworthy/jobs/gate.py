@@ -35,6 +35,7 @@ from roadworthy.jobs.gate_learned import rivals, weights_of
 from roadworthy.jobs.gate_padding import padding
 from roadworthy.jobs.gate_reproducible import reproducible
 from roadworthy.jobs.gate_served_like_trained import served_like_trained
+from roadworthy.jobs.gate_slices import lay_slices
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
 from roadworthy.jobs.gate_weights import weight_facts
@@ -183,6 +184,7 @@ def measure(
         vocabularies=step("read the vocabularies", lambda: vocabulary_facts(kept, scorer.features, batch)),
         data=step("look at the data", lambda: data_facts(stores, row, kept)),
         learned=step("score its rivals", lambda: rivals(stores, row, table, batch)),
+        slices=step("lay slices", lambda: lay_slices(row, table, batch, holdout)),
         infrastructure=asked.infrastructure,
         reproducible=reproducible(kept, scorer.model.libraries, asked.libraries),
         parameters=parameters,

@@ -1,0 +1,121 @@
+"""Better on average and worse for a group is caught; a group that is merely unlucky is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gate_evidence import healthy
+from roadworthy.gate import slices
+from roadworthy.gate.evidence import Evidence
+from roadworthy.stats import metrics
+from roadworthy.verdict import Limit, Verdict
+
+
+def logit(p: np.ndarray) -> np.ndarray:
+    """The logit of a probability."""
+    return np.log(p / (1 - p))
+
+
+def harmed(by: float, **changes: object) -> Evidence:
+    """The healthy candidate, its scores for one carrier of three moved by `by` on the logit scale."""
+    holdout, facts = healthy().holdout, healthy().slices
+    assert holdout is not None
+    assert facts is not None
+    group = facts.groupings[0].index == 1
+    scores = 1 / (1 + np.exp(-(logit(holdout.candidate) + by * group)))
+    return replace(healthy(), holdout=replace(holdout, candidate=scores), **changes)
+
+
+def verdict(evidence: Evidence, part: str = "harm") -> Verdict:
+    """The one verdict on that part."""
+    (found,) = [one for one in slices.CHECK.judge(evidence) if one.subject.endswith(part)]
+    return found
+
+
+def test_a_group_that_surely_loses_fails_and_is_named_with_its_loss() -> None:
+    """One carrier is answered half a logit too high; the others are as before."""
+    found = verdict(harmed(0.9))
+    assert found.ruling == "fail"
+    assert found.evidence["harmed"] == ["carrier=EV"]
+    assert (
+        "1 of 8 slices surely lose more log loss against version 1 than limit 0.01: carrier=EV"
+        in found.reason
+    )
+
+
+def test_better_on_average_does_not_make_up_for_a_group() -> None:
+    """The other two carriers gain far more than this one loses."""
+    evidence = harmed(1.0)
+    holdout = evidence.holdout
+    weak = np.where(evidence.slices.groupings[0].index == 1, holdout.champion, 0.5)
+    evidence = replace(evidence, holdout=replace(holdout, champion=weak))
+    losses = metrics.log_losses(evidence.holdout.candidate, holdout.labels)
+    assert losses.mean() < metrics.log_losses(weak, holdout.labels).mean()
+    assert verdict(evidence).ruling == "fail"
+    assert verdict(evidence).evidence["slice"] == "carrier=EV"
+
+
+def test_a_loss_within_the_limit_passes_and_the_owner_sets_the_limit() -> None:
+    """The same loss, tolerated."""
+    limits = {"slice_log_loss": Limit.parse("<= 0.2")}
+    assert verdict(harmed(0.9, limits=limits)).ruling == "pass"
+    assert verdict(harmed(0.9, limits={"slice_log_loss": Limit.parse(">= 0.2")})).ruling == "error"
+
+
+def test_without_a_champion_no_slice_can_be_worse_and_the_table_still_tells_of_each() -> None:
+    """A first release has nothing to be compared with."""
+    holdout = replace(healthy().holdout, champion=None)
+    found = verdict(replace(healthy(), champion_version=None, holdout=holdout))
+    assert (found.ruling, found.n) == ("pass", 0)
+    assert found.reason.startswith("does not apply: ")
+    entry = next(entry for entry in found.evidence["slices"] if entry["slice"] == "carrier=EV")
+    assert 0.2 < entry["rate"] < 0.4
+    assert entry["worse_than_base_rate"] is False
+    assert verdict(replace(healthy(), holdout=holdout)).ruling == "error"
+
+
+def test_a_slice_that_is_worse_than_the_base_rate_is_told() -> None:
+    """For reading: the rows may always have been like that."""
+    found = verdict(harmed(2.5))
+    assert "surely worse than the base rate: carrier=EV" in found.reason
+
+
+def test_a_slice_that_must_be_perfect_fails_by_one_wrong_row() -> None:
+    """And passes without; nobody there is too little evidence."""
+    holdout, facts = healthy().holdout, healthy().slices
+    right = (holdout.candidate >= 0.9) == (holdout.labels == 1)
+    one_wrong = right.copy()
+    one_wrong[np.flatnonzero(~right)[0]] = True
+    rows = {"country=AQ": right, "country=NZ": one_wrong, "country=XX": np.zeros(holdout.n, dtype=bool)}
+    evidence = replace(healthy(), slices=replace(facts, cut=0.9, perfect=rows))
+    assert verdict(evidence, "country=AQ").ruling == "pass"
+    found = verdict(evidence, "country=NZ")
+    assert (found.ruling, found.measured) == ("fail", 1.0)
+    assert found.evidence["rows"] == [np.flatnonzero(~right)[0]]
+    assert verdict(evidence, "country=XX").ruling == "insufficient"
+
+
+def test_weights_decide_how_much_a_row_counts_within_its_slice() -> None:
+    """Where the harmed rows weigh nothing, there is no harm."""
+    holdout = harmed(0.9).holdout
+    wrong = np.abs(holdout.candidate - healthy().holdout.candidate) > 0.01
+    assert verdict(replace(harmed(0.9), holdout=replace(holdout, weights=1.0 - wrong))).ruling == "pass"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_small_slices_are_not_judged(seed: int) -> None:
+    """Ninety rows are not judged, whatever is wrong with them."""
+    facts, holdout = healthy().slices, healthy().holdout
+    few = np.random.default_rng(seed).choice(holdout.n, 90, replace=False)
+    index = np.zeros(holdout.n, dtype=np.int64)
+    index[few] = 1
+    scores = holdout.candidate.copy()
+    scores[few] = 0.999
+    grouping = replace(facts.groupings[0], values=("UA", "XX"), index=index)
+    evidence = replace(
+        healthy(), holdout=replace(holdout, candidate=scores), slices=replace(facts, groupings=(grouping,))
+    )
+    assert verdict(evidence).evidence["judged"] == 1
