@@ -103,6 +103,7 @@ def test_remedies_are_for_what_failed() -> None:
         "constant_output",
         "limits",
         "champion",
+        "slices",
     ]
     assert wording.remedies(judge(EMPTY, AUGUST)) == ()
 
