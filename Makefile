@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo drill drill-full test check check-static format proof docs-checks bench-startup bench-serve bench-log bench-demo lock clean
+.PHONY: help setup torch demo drill drill-full test check check-static format proof docs-checks bench-startup bench-serve bench-log bench-demo bench-gate lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ bench-log: setup ## what the prediction log costs to write, keep, roll and read
 
 bench-serve: setup ## serving beside its ceiling, its floor and its peers (make bench-serve BENCH="--quick")
 	@$(BIN)/python -m bench.serve $(BENCH)
+
+bench-gate: setup ## how long the gate takes on a flights candidate, step by step (BENCH="--fresh" trains anew)
+	@$(BIN)/python -m bench.gate $(BENCH)
 
 bench-demo: demo ## the demo's duration and replay rate (make demo writes build/bench/demo.json)
 

@@ -21,7 +21,7 @@ from roadworthy.gate.reproducible_facts import Reproducible
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts, VocabularyTexts
 from roadworthy.verdict import Limit
-from served_evidence import served
+from served_evidence import served, weighed
 from traffic_evidence import as_trained
 
 JULY = datetime(2013, 7, 1, tzinfo=UTC)
@@ -66,6 +66,7 @@ def healthy(rows: int = 8_000) -> Evidence:
         padding=Padding(texts=3),
         staging=Staging(expected=arranged[:24], answered=arranged[:24].copy(), seconds=1.2),
         infrastructure=served(),
+        cost=weighed(),
         reproducible=Reproducible(
             rows=20_000,
             digests=("ab" * 32, "ab" * 32),

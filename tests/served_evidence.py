@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from roadworthy.gate.cost_facts import Cost, FeatureCost
 from roadworthy.gate.infrastructure_facts import Infrastructure, Served
 
 
@@ -24,4 +25,23 @@ def served(slower: float = 1.0) -> Infrastructure:
         own=workers[0],
         champion=workers[1],
         reference=workers[2],
+    )
+
+
+def weighed(rows: int = 2_000) -> Cost:
+    """Three features: one that the model needs, one that gives little and takes nothing, one from a joined table."""
+    chance = np.random.default_rng(13)
+
+    def feature(name: str, gives: float, *, sources: tuple[str, ...] = ()) -> FeatureCost:
+        worse = chance.normal(gives, 0.004, rows)
+        return FeatureCost(name=name, seconds=2e-6, missing=0.02, worse=worse, sources=sources)
+
+    return Cost(
+        features=(
+            feature("wind", 0.03, sources=("weather",)),
+            feature("heavy", 0.0),
+            feature("rain", 0.02, sources=("weather",)),
+        ),
+        days=np.sort(chance.integers(15_887, 15_917, rows)),
+        loss=0.53,
     )

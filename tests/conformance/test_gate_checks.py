@@ -46,6 +46,8 @@ def poisoned(evidence: Evidence) -> Evidence:
     assert staging is not None
     servers = evidence.infrastructure
     assert servers is not None
+    costs = evidence.cost
+    assert costs is not None
     own = servers.own
     assert own is not None
     assert holdout.champion is not None
@@ -73,6 +75,7 @@ def poisoned(evidence: Evidence) -> Evidence:
         ratings=replace(rated(), choices=spoiled(rated().choices)),
         leakage=spoiled_alone(leakage),
         parameters=None if evidence.parameters is None else with_nan(evidence.parameters),
+        cost=replace(costs, features=tuple(replace(one, worse=spoiled(one.worse)) for one in costs.features)),
         infrastructure=replace(servers, own=replace(own, seconds=spoiled(own.seconds))),
     )
 
@@ -86,6 +89,8 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
     assert staging is not None
     servers = evidence.infrastructure
     assert servers is not None
+    costs = evidence.cost
+    assert costs is not None
     assert evidence.vocabularies is not None
     columns = ("labels", "days", "candidate", "champion", "baseline")
     few = {name: getattr(holdout, name)[:rows] for name in columns}
@@ -106,6 +111,7 @@ def shortened(evidence: Evidence, rows: int = 3) -> Evidence:
         ratings=rated(rows),
         leakage=of_few(leakage, rows),
         parameters=None if evidence.parameters is None else replace(evidence.parameters, sampled=rows),
+        cost=replace(costs, days=costs.days[:rows]),
         infrastructure=replace(servers, warmups=rows),
         reproducible=replace(evidence.reproducible, rows=rows),  # type: ignore[type-var]  # healthy has some
     )

@@ -133,6 +133,14 @@ class FittedFeatures:
                 encoder.write(reading, matrix)
         return matrix
 
+    def encode_one(self, feature: str, batch: Batch) -> Floats:
+        """The columns of one feature alone, shape (n, its columns), as they stand in what `encode` makes."""
+        own = [place for place, column in enumerate(self.columns) if column.feature == feature]
+        matrix = np.empty((batch.n, self.width), dtype=np.float64)
+        with np.errstate(all="ignore"):
+            self._encoders[feature].write(self._reading(batch), matrix)
+        return matrix[:, own]
+
     def encode_few(self, plain: Plain) -> Floats:
         """The matrix that `encode` makes of the same rows, bit for bit, without a NumPy call for every feature."""
         columns: list[Sequence[float]] = []

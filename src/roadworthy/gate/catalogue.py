@@ -19,6 +19,7 @@ from roadworthy.gate import (
     champion,
     champion_rows,
     constant_output,
+    cost,
     data,
     feedback,
     goldens,
@@ -70,6 +71,7 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
         goldens.CHECK,
         infrastructure.CHECK,
         reproducible.CHECK,
+        cost.CHECK,
     ),
     "people": (
         approvals.CHECK,

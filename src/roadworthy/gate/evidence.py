@@ -17,6 +17,7 @@ import numpy.typing as npt
 from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.batch_invariance_facts import Padding
 from roadworthy.gate.blind_ratings_facts import BlindRatings
+from roadworthy.gate.cost_facts import Cost
 from roadworthy.gate.data_facts import DataFacts
 from roadworthy.gate.groups_facts import Groups
 from roadworthy.gate.infrastructure_facts import Infrastructure
@@ -172,6 +173,7 @@ class Evidence:
     parameters: WeightFacts | None = None
     infrastructure: Infrastructure | None = None
     reproducible: Reproducible | None = None
+    cost: Cost | None = None
     seed: int = 0
 
     @property

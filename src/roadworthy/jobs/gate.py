@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,13 +20,14 @@ from roadworthy.durable import write_whole
 from roadworthy.errors import CorruptArtifact, Refused
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.batch import Floats
-from roadworthy.gate import page
+from roadworthy.gate import cost, page
 from roadworthy.gate.catalogue import checks_as
 from roadworthy.gate.evidence import Approval, Evidence, Holdout, TrainingFacts
 from roadworthy.gate.report import GateReport, judge
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.jobs.approve import approvals_of
 from roadworthy.jobs.gate_arrangements import arrangements
+from roadworthy.jobs.gate_cost import feature_costs
 from roadworthy.jobs.gate_data import data_facts
 from roadworthy.jobs.gate_groups import groups_of
 from roadworthy.jobs.gate_infrastructure import ask_servers
@@ -86,7 +87,7 @@ def gate(
         _approve(stores, row, approve_first, who, now, moment)
     evidence = measure(stores, row, moment, progress)
     progress("judge", 0, 1)
-    report = judge(evidence, moment, checks_as(row.run.details.get("checks", {})))
+    report = judge(evidence, moment, checks_as(counts(row.run.details)))
     stores.gates.record_gate(
         row.model,
         row.version,
@@ -98,6 +99,12 @@ def gate(
     )
     progress("judge", 1, 1)
     return Gated(report, write_page(stores, report))
+
+
+def counts(details: Mapping[str, Any]) -> dict[str, str]:
+    """How checks count by what was declared with a run; a budget on the cost makes that check one that must pass."""
+    by_budget = {cost.NAME: "required"} if cost.required(details.get("budgets", {})) else {}
+    return {**by_budget, **details.get("checks", {})}
 
 
 def write_page(stores: Stores, report: GateReport) -> Path:
@@ -186,6 +193,7 @@ def measure(
         learned=step("score its rivals", lambda: rivals(stores, row, table, batch)),
         slices=step("lay slices", lambda: lay_slices(row, table, batch, holdout)),
         infrastructure=asked.infrastructure,
+        cost=step("weigh the features", lambda: feature_costs(row, scorer, batch, holdout, SEED)),
         reproducible=reproducible(kept, scorer.model.libraries, asked.libraries),
         parameters=parameters,
     )
