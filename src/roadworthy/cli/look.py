@@ -89,19 +89,35 @@ def _label(row: dict[str, Any]) -> str | None:
 def trace(
     context: typer.Context,
     what: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="Identifier of a prediction, or MODEL:UNIT of rows of history (UNIT, if there is one model).",
+            help="Identifier of a prediction, or MODEL:UNIT of rows of history (UNIT, if there is one model); the "
+            "MODEL with --rows.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(help="File of units (.csv, .parquet, or one a line): rows that turned out wrong."),
+    ] = None,
+    column: Annotated[
+        str, typer.Option(help="Its column of units; by default the one named as the model's.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """From a prediction to its version, run and training rows; from a unit to the versions trained on its rows."""
+    """From a prediction to its version, run and training rows; from units to versions trained on them, and answers."""
     from roadworthy.jobs.trace import trace as run
+    from roadworthy.jobs.trace_rows import trace_rows
 
     options: Options = context.obj
-    found = run(options.stores(), what)
+    stores = options.stores()
+    if rows is not None:
+        followed = trace_rows(stores, chosen(stores, what), rows, column)
+        show(followed, followed.sentences(), as_json=as_json)
+        return
+    if what is None:
+        raise typer.BadParameter("name a prediction or a unit, or give --rows FILE", context)
+    found = run(stores, what)
     show(found, found.sentences(), as_json=as_json)
 
 

@@ -126,7 +126,7 @@ class PredictionTrace(msgspec.Struct, frozen=True, kw_only=True):
                 *lines,
                 f"  {self.answered_by} is not registered here, so nothing is known of its training",
             ]
-        return [*lines, *_version_lines(self.version), f"  {self._about_unit()}"]
+        return [*lines, *version_lines(self.version), f"  {self._about_unit()}"]
 
     def _about_inputs(self) -> list[str]:
         if self.unseen is None:
@@ -169,7 +169,7 @@ class RowTrace(msgspec.Struct, frozen=True, kw_only=True):
         lines = [f"rows of unit {self.key!r} are among the training rows of {references}"]
         for version in self.versions:
             lines.append(f"{version.reference} gave {self.answers.get(version.version, 0):,} answers")
-            lines += _version_lines(version)
+            lines += version_lines(version)
         if self.without:
             lines.append(
                 f"Not trained on it: {', '.join(f'{self.model}@{version}' for version in self.without)}"
@@ -251,7 +251,7 @@ def _prediction(stores: Stores, model: str, row: dict[str, Any]) -> PredictionTr
     return PredictionTrace(
         id=row["id"], model=model, event_time=row["event_time"], unit=row["unit"], role=row["role"],
         status=row["status"], error=row["error"], output=row["output"], plan=row["plan"], node=row["node"],
-        answered_by=f"{model}@{row['version']}", version=None if version is None else _traced(stores, version),
+        answered_by=f"{model}@{row['version']}", version=None if version is None else traced(stores, version),
         trained_on_unit=on_unit, unseen=None if version is None else _unseen(stores, version, row),
     )  # fmt: skip
 
@@ -283,7 +283,7 @@ def _unseen(stores: Stores, version: VersionRow, row: dict[str, Any]) -> tuple[T
 
 def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
     rows = stores.versions.all(model)
-    among = {row.version: _trained_on(stores, row, _as_kept(stores, row, key)) for row in rows}
+    among = {row.version: _trained_on(stores, row, names_kept(stores, row, key)) for row in rows}
     trained = [row for row in rows if among[row.version]]
     if not trained:
         checked = [version for version, known in among.items() if known is not None]
@@ -292,16 +292,16 @@ def _trace_row(stores: Stores, model: str, key: str) -> RowTrace:
             "whose keys were recorded), and not the identifier of a prediction: write the unit as it stands in the "
             "history's unit column, or a UUIDv7 as answers and `roadworthy log` show it"
         )
-    answers = _answers(stores, model, [row.version for row in trained])
+    answers = answers_by(stores, model, [row.version for row in trained])
     return RowTrace(
-        model=model, key=key, versions=tuple(_traced(stores, row) for row in trained),
+        model=model, key=key, versions=tuple(traced(stores, row) for row in trained),
         without=tuple(version for version, known in among.items() if known is False),
         unrecorded=tuple(version for version, known in among.items() if known is None),
         answers=answers, affected=sum(answers.values()),
     )  # fmt: skip
 
 
-def _answers(stores: Stores, model: str, versions: list[int]) -> dict[int, int]:
+def answers_by(stores: Stores, model: str, versions: list[int]) -> dict[int, int]:
     """Answers that reached somebody, by version; at most, as a rule or a constant in its place counts as well."""
     counted: Counter[int] = Counter()
     for each in answered(stores, model):
@@ -309,17 +309,24 @@ def _answers(stores: Stores, model: str, versions: list[int]) -> dict[int, int]:
     return {version: counted[version] for version in versions}
 
 
-def _as_kept(stores: Stores, row: VersionRow, key: str) -> list[str]:
+def names_kept(stores: Stores, row: VersionRow, key: str) -> list[str]:
     """What a key may be called among the training keys of a version, which are hashes where its unit is sensitive.
 
     None at all where that cannot be told, because the version's artifact is lost or damaged.
     """
+    hides = hides_units(stores, row)
+    if hides is None:
+        return []
+    return [key, hashed_text(key, workspace_key(stores))] if hides else [key]
+
+
+def hides_units(stores: Stores, row: VersionRow) -> bool | None:
+    """Whether a version knows its units by their hashes; None where its artifact is lost or damaged."""
     try:
         model = read_model(stores.settings.artifacts / row.digest)
     except RoadworthyError:
-        return []
-    hides = model.unit in model.input_schema.get("sensitive", ())
-    return [key, hashed_text(key, workspace_key(stores))] if hides else [key]
+        return None
+    return model.unit in model.input_schema.get("sensitive", ())
 
 
 def _trained_on(stores: Stores, row: VersionRow, names: list[str]) -> bool | None:
@@ -330,7 +337,7 @@ def _trained_on(stores: Stores, row: VersionRow, names: list[str]) -> bool | Non
     return bool(keys.contains(pa.array(names, pa.string())).any())
 
 
-def _traced(stores: Stores, row: VersionRow) -> TracedVersion:
+def traced(stores: Stores, row: VersionRow) -> TracedVersion:
     run = row.run
     return TracedVersion(
         reference=row.reference, version=row.version, digest=row.digest, trained_at=row.registered_at,
@@ -340,7 +347,7 @@ def _traced(stores: Stores, row: VersionRow) -> TracedVersion:
     )  # fmt: skip
 
 
-def _version_lines(version: TracedVersion) -> list[str]:
+def version_lines(version: TracedVersion) -> list[str]:
     held_out = f"; later ones until {version.as_of:%Y-%m-%d} were held out" if version.as_of else ""
     lines = [
         f"  {version.reference} is artifact {version.digest[:16]}, registered {version.trained_at:%Y-%m-%d %H:%M} UTC",
