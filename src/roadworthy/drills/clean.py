@@ -11,8 +11,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from copy import copy
 from dataclasses import fields, is_dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -114,16 +117,14 @@ def clean_windows(
     progress: Progress = lambda step, done, total: None,
 ) -> Clean:
     """Judge as many windows without a fault, by the gate and by the monitors, and count what is raised."""
-    described = healthy.description
-    with opened(healthy) as stores:
-        row = stores.versions.get(described.model, described.candidate)
-        evidence = measure(stores, row, healthy.timeline.live_from)
-        checks = checks_as(row.run.details.get("checks", {}))
-        reference = Watched.open(stores, row).reference
-    chance = np.random.default_rng(seed)
-    found: Counter[str] = Counter()
-    refused, held = _gate(evidence, checks, windows, chance, found, progress)
-    alarmed, warned = _monitors(reference, windows, chance, found, progress)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        progress("clean windows", 0, 2)
+        gated = pool.submit(_gate, healthy.home, windows, seed)
+        monitored = pool.submit(_monitors, healthy.home, windows, seed)
+        for number, _ in enumerate(as_completed([gated, monitored]), 1):
+            progress("clean windows", number, 2)
+        refused, held, blocking = gated.result()
+        alarmed, warned, failing = monitored.result()
     yearly = sum(Budget().of(check) for check in SHARES)
     return Clean(
         refused=Rate.counted(refused, windows),
@@ -131,32 +132,34 @@ def clean_windows(
         alarmed=Rate.counted(alarmed, windows),
         warned=Rate.counted(warned, windows),
         budgeted=1.0 - math.exp(-yearly * WATCHED_DAYS / 365.0),
-        checks=dict(sorted(found.items())),
+        checks=dict(sorted((blocking + failing).items())),
     )
 
 
-def _gate(
-    evidence: Evidence,
-    checks: Sequence[Check],
-    windows: int,
-    chance: np.random.Generator,
-    found: Counter[str],
-    progress: Progress,
-) -> tuple[int, int]:
-    """In how many windows the gate fails, and waits; only checks that look at held-out rows are asked again."""
+def _gate(home: Path, windows: int, seed: int) -> tuple[int, int, Counter[str]]:
+    """In how many windows the gate fails, and waits, and for which checks.
+
+    Only checks that look at held-out rows are asked again; the others would say what they said.
+    """
+    healthy = Deployment.at(home)
+    described = healthy.description
+    with opened(healthy) as stores:
+        row = stores.versions.get(described.model, described.candidate)
+        evidence = measure(stores, row, healthy.timeline.live_from)
+        checks = checks_as(row.run.details.get("checks", {}))
     asked = [check for check in checks if check.required and _reads_holdout(check, evidence)]
     fixed = [verdict for check in checks if check not in asked for verdict in check.judge(evidence)]
     required = {check.name for check in checks if check.required}
+    chance, found = np.random.default_rng(seed), Counter[str]()
     refused = held = 0
-    for window in range(windows):
+    for _ in range(windows):
         drawn = resampled(evidence, chance)
         verdicts = [verdict for check in asked for verdict in check.judge(drawn)]
         decision = decide([*fixed, *verdicts], required)
         refused += decision.ruling == "fail"
         held += decision.ruling in ("insufficient", "error")
         found.update({f"gate {verdict.check}" for verdict in decision.blocking})
-        progress("clean windows of the gate", window + 1, windows)
-    return refused, held
+    return refused, held, found
 
 
 def _reads_holdout(check: Check, evidence: Evidence) -> bool:
@@ -198,23 +201,21 @@ def _taken(value: Any, n: int, place: np.ndarray) -> Any:
     return value
 
 
-def _monitors(
-    reference: Reference,
-    windows: int,
-    chance: np.random.Generator,
-    found: Counter[str],
-    progress: Progress,
-) -> tuple[int, int]:
-    """In how many windows of two weeks a monitor raises an alarm, and a warning."""
+def _monitors(home: Path, windows: int, seed: int) -> tuple[int, int, Counter[str]]:
+    """In how many windows of two weeks a monitor raises an alarm, and a warning, and which."""
+    healthy = Deployment.at(home)
+    described = healthy.description
+    with opened(healthy) as stores:
+        reference = Watched.open(stores, stores.versions.get(described.model, described.candidate)).reference
+    chance, found = np.random.default_rng(seed), Counter[str]()
     alarmed = warned = 0
-    for window in range(windows):
+    for _ in range(windows):
         failing = {each.check for each in watched(drawn_days(reference.days, chance), reference)}
         found.update(f"live {check}" for check in failing)
         severities = {share_of(check).severity for check in failing}
         alarmed += "alarm" in severities
         warned += "warning" in severities
-        progress("clean windows of the monitors", window + 1, windows)
-    return alarmed, warned
+    return alarmed, warned, found
 
 
 def drawn_days(days: Sequence[DayStatistics], chance: np.random.Generator) -> list[DayStatistics]:

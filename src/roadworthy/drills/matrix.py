@@ -7,6 +7,7 @@ was, and a changed guard is drilled anew. Not here: one cell (`cell`), how it lo
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -29,10 +30,15 @@ from roadworthy.durable import write_whole
 from roadworthy.model import load_definition
 from roadworthy.settings import Settings
 
+logger = logging.getLogger("roadworthy.drills")
+
 Progress = Callable[[str, int, int], None]
 
 #: Cells at a time.
 PROCESSES = 2
+
+#: Digits of what a healthy deployment is made from, in the name of its directory.
+KEY = 16
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,11 +161,11 @@ def healthy_in(
         for one in batches(settings.tables, name)
     ]
     parts = [loaded.source_digest, chosen.name, str(rows), str(live_from), code_digest(), *tables]
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:KEY]
     home = room / f"{chosen.name}-{key}"
     if (home / "healthy").exists():
         return Deployment.at(home / "healthy")
-    for before in room.glob(f"{chosen.name}-*"):
+    for before in room.glob(f"{chosen.name}-{'[0-9a-f]' * KEY}"):
         shutil.rmtree(before)
     home.mkdir(parents=True)
     return build(
@@ -212,9 +218,17 @@ def _drill(healthy: Path, control: Control, wanted: Wanted, room: Path, kept: Pa
     """One cell in a process of its own; what went wrong is not kept, so that it is tried again."""
     fault = next(fault for fault in faults() if fault.key == wanted.fault)
     off = fault.guards if wanted.unguarded else ()
-    cell = run_cell(
-        Deployment.at(healthy), control, fault, room, severity=wanted.severity, seed=wanted.seed, off=off
-    )
+    try:
+        cell = run_cell(
+            Deployment.at(healthy), control, fault, room, severity=wanted.severity, seed=wanted.seed, off=off
+        )
+    except Exception as error:  # the edge of this process: one drill that breaks must not end the others
+        logger.exception("the drill of %s broke", fault.key)
+        cell = Cell(
+            fault=fault.key, name=fault.name, title=fault.title, due=fault.stage, seed=wanted.seed,
+            severity=fault.moderate if wanted.severity is None else wanted.severity, off=off,
+            moderate=wanted.severity is None, error=f"{type(error).__name__}: {error}",
+        )  # fmt: skip
     if not cell.error:
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, msgspec.json.encode(cell))

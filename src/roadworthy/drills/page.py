@@ -53,6 +53,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     outcome    the worst of them
     unguarded  what came of it with its guards off: `missed`, `caught`, or "" where that was not drilled
     harmed     the largest share of live traffic that it reached
+    stage, guard, sentence   who noticed first, and what it said
     """
 
     fault: str
@@ -66,6 +67,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     harmed: float
     marks: tuple[Mark | None, ...]
     unguarded: str
+    stage: str
+    guard: str
     sentence: str
 
 
@@ -127,6 +130,7 @@ def _line(held: Sequence[Cell], unguarded: Sequence[Cell], shown: Sequence[Colum
         fault=worst.fault, name=worst.name, title=worst.title, due=worst.due, outcome=wording.outcome(worst),
         good=not any(failed(cell) for cell in held), cells=len(held), after=wording.after(worst.first),
         harmed=max(cell.harmed for cell in held), marks=tuple(_mark(held, column) for column in shown),
+        stage=worst.first.stage if worst.first else "", guard=worst.first.guard if worst.first else "not drilled",
         unguarded="" if not without else "caught" if "caught" in without else "missed",
         sentence=worst.first.sentence if worst.first else worst.error,
     )  # fmt: skip
