@@ -73,9 +73,11 @@ def relaying(patches: Path, kind: str) -> Iterator[None]:
 def wrap(owner: object, name: str, make: Callable[[Any], Any]) -> None:
     """Put what `make` makes of an attribute in its place; what every patch does.
 
+    owner    whose attribute it is; a module also by its name, as those of processes, which nobody imports
     raises   AttributeError where there is no such attribute: the patch is out of date, and the drill says so
     """
-    setattr(owner, name, make(getattr(owner, name)))
+    found = importlib.import_module(owner) if isinstance(owner, str) else owner
+    setattr(found, name, make(getattr(found, name)))
 
 
 def _relay(honest: Any, patches: Path, kind: str) -> Any:

@@ -18,7 +18,6 @@ import numpy as np
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.launcher import wrap
-from roadworthy.serving import scoring
 
 
 def divide_answers(*, by: float) -> None:
@@ -32,7 +31,7 @@ def divide_answers(*, by: float) -> None:
 
         return said
 
-    wrap(scoring, "said", divided)
+    wrap("roadworthy.serving.scoring", "said", divided)
 
 
 def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:

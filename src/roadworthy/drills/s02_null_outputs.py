@@ -15,7 +15,6 @@ import numpy as np
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.launcher import wrap
-from roadworthy.serving import scoring
 
 
 def answer_nothing(*, share: float, seed: int) -> None:
@@ -31,7 +30,7 @@ def answer_nothing(*, share: float, seed: int) -> None:
 
         return scored
 
-    wrap(scoring, "_scored", losing)
+    wrap("roadworthy.serving.scoring", "_scored", losing)
 
 
 def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
