@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from roadworthy.drills import p03_untrained_model, s01_scale_shift, s02_null_outputs
+from roadworthy.drills import (
+    d01_future_leakage,
+    p01_untrained_embeddings,
+    p03_untrained_model,
+    s01_scale_shift,
+    s02_null_outputs,
+)
 from roadworthy.drills.fault import Fault
 from roadworthy.errors import UnknownName
 
 FAULTS: tuple[Fault, ...] = (
+    p01_untrained_embeddings.FAULT,
+    *p01_untrained_embeddings.VARIANTS,
     p03_untrained_model.FAULT,
     *p03_untrained_model.VARIANTS,
+    d01_future_leakage.FAULT,
+    *d01_future_leakage.VARIANTS,
     s01_scale_shift.FAULT,
     s02_null_outputs.FAULT,
 )

@@ -29,7 +29,7 @@ Marks = npt.NDArray[np.bool_]
 
 #: Delays that are tried on a join that does not give what requests carried.
 LAGS = tuple(
-    timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 10_080)
+    timedelta(minutes=minutes) for minutes in (1, 2, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 10_080)
 )
 
 _LATEST = "known_by_the_latest"
