@@ -1,4 +1,4 @@
-"""Commands that make a version: ingest, train, gate, score."""
+"""Commands that make a version: ingest, train, gate, lint, score."""
 
 from __future__ import annotations
 
@@ -150,4 +150,38 @@ def score(
     )
 
 
-COMMANDS = (ingest, train, gate, score)
+def lint(
+    context: typer.Context,
+    reference: Annotated[
+        str, typer.Argument(help="A version, such as flight-delay@2.", show_default=False)
+    ] = "",
+    cleaners: Annotated[
+        bool, typer.Option("--cleaners", help="Print the text of the cleaners instead.")
+    ] = False,
+    most: Annotated[int, typer.Option("--limit", help="Findings to show.")] = 40,
+    as_json: AsJson = False,
+) -> None:
+    """Look a version's vocabularies over against what is served today; exits with 3 when the gate would refuse them."""
+    from roadworthy.jobs.lint import cleaner_text
+    from roadworthy.jobs.lint import lint as run
+
+    options: Options = context.obj
+    if cleaners:
+        typer.echo(cleaner_text())
+        return
+    if not reference:
+        raise typer.BadParameter("name a version, such as flight-delay@2", context)
+    found = run(options.stores(), reference)
+    columns = ("feature", "finding", "text", "beside", "cleaner", "how often")
+    rows = [
+        (each.feature, each.kind, each.text, each.beside, each.cleaner, each.counts)
+        for each in found.findings
+    ]
+    shown = [table(columns, rows[:most])] if rows else []
+    more = [f"{len(rows) - most:,} more findings: --limit {len(rows)}"] if len(rows) > most else []
+    show(found, [*shown, *more, *found.sentences()], as_json=as_json)
+    if found.ruling == "fail":
+        raise typer.Exit(3)
+
+
+COMMANDS = (ingest, train, gate, lint, score)
