@@ -63,6 +63,9 @@ AT_MOST = 0.13
 
 SALT = "drill"
 
+#: Why batches that do not go on as the rows before them are taken.
+ACCEPTED = "rows of the user's own table, cut into batches"
+
 
 def timeline(asked: np.ndarray, live_from: datetime | None = None) -> Timeline:
     """When what happens, from the times of the questions (microseconds); whole days, UTC.
@@ -154,7 +157,10 @@ def _ingest(tables: Path, deployment: Deployment, model: Model, history: pa.Tabl
         rows = history if name == model.history else read(tables, name)
         when = TimeExpression.parse(model.asked_at) if name == model.history else known[name]
         for batch, part in _parts(rows, when, deployment.timeline):
-            ingest(settings.tables, settings.quarantine, table_schema(tables, name), part, batch)
+            # Its holidays are in the user's table already: only the cuts between batches are new.
+            ingest(
+                settings.tables, settings.quarantine, table_schema(tables, name), part, batch, accept=ACCEPTED
+            )
 
 
 def _parts(rows: pa.Table, when: TimeExpression | None, timeline: Timeline) -> list[tuple[str, pa.Table]]:
