@@ -10,9 +10,18 @@ from collections.abc import Collection
 from roadworthy.drills import (
     d01_future_leakage,
     p01_untrained_embeddings,
+    p02_padding_collision,
     p03_untrained_model,
+    p04_bad_warm_up,
+    p05_time_relative_feature,
+    p06_feedback_feature,
+    p07_ratio_encoding,
+    p09_reimplementation,
+    p10_dependency_change,
+    p11_model_family_migration,
     s01_scale_shift,
     s02_null_outputs,
+    s03_latency_regression,
 )
 from roadworthy.drills.fault import Fault
 from roadworthy.errors import UnknownName
@@ -22,10 +31,23 @@ FAULTS: tuple[Fault, ...] = (
     *p01_untrained_embeddings.VARIANTS,
     p03_untrained_model.FAULT,
     *p03_untrained_model.VARIANTS,
+    p05_time_relative_feature.FAULT,
+    *p05_time_relative_feature.VARIANTS,
+    p06_feedback_feature.FAULT,
+    p11_model_family_migration.FAULT,
     d01_future_leakage.FAULT,
     *d01_future_leakage.VARIANTS,
+    p02_padding_collision.FAULT,
+    *p02_padding_collision.VARIANTS,
+    p04_bad_warm_up.FAULT,
+    p07_ratio_encoding.FAULT,
+    p09_reimplementation.FAULT,
+    p10_dependency_change.FAULT,
+    *p10_dependency_change.VARIANTS,
     s01_scale_shift.FAULT,
     s02_null_outputs.FAULT,
+    s03_latency_regression.FAULT,
+    *s03_latency_regression.VARIANTS,
 )
 
 

@@ -2,7 +2,7 @@
 
 A feature that is made from earlier answers, such as a price that the model's own bids decided, closes a loop: wrong
 labels of a small cohort move its answers, the answers move the feature, and so on. A feature is known to do so where it
-is declared with `own_output=True`, and found to where its input copies earlier answers (20 % of rows, to nine digits)
+is declared with `own_output=True`, and found to where its input copies earlier answers (2 % of rows, to nine digits)
 or follows the last, the day's or all earlier answers of its group beyond what the inputs of the row before explain
 (half of the variance that is left; the inputs of the flights reach 12 %).
 

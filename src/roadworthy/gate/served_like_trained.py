@@ -12,8 +12,9 @@ clock         its function reads the clock, which says in training when the trai
 
 Shares are held against their limits by the lower end of an interval over resampled days, so at least 5 days are needed.
 A distribution that only moved is reported with its distance and never fails: seasons and markets move. Neither do
-features fail whose values hardly matter: exchanged among rows they change the score by less than 0.0005 on average.
-What fails is ranked by that number. Where no version has answered yet there is nothing to compare with, and it passes
+features fail whose values hardly matter: exchanged among held-out rows they change the score by less than 0.0005 on
+average. (Of a clock, and of what moves with the time of asking, held-out rows cannot tell how much it matters: these
+fail.) What fails is ranked by that number. Where no version has answered yet there is nothing to compare with, and it passes
 as not applying; where inputs of the candidate are in no request yet, `carried` says so.
 
 Breck et al. (2019), Data Validation for Machine Learning, section 4 (training-serving skew).
@@ -147,13 +148,14 @@ def _found(evidence: Evidence, facts: ServedLikeTrained, traffic: Traffic) -> It
     for given in facts.inputs:
         weight = max((facts.importance[name] for name in given.features), default=0.0)
         if facts.days > 1 and given.varied >= VARIED and given.varies <= CONSTANT:
+            weight = max(weight, MATTERS) if abs(given.follows_time) >= WITH_TIME else weight
             yield _Finding("constant", given.name, _constant(given, facts), weight)
     for feature in facts.features:
         if feature.reads_clock and not feature.relative_to_now:
             sentence = (
                 "reads the clock: in training that was when the training ran; declare relative_to_now=True"
             )
-            yield _Finding("clock", feature.name, sentence, feature.importance)
+            yield _Finding("clock", feature.name, sentence, max(feature.importance, MATTERS))
         differs = _share(evidence, feature.differs, facts.paired_days)
         if differs is not None and differs[0] > DIFFERS:
             sentence = (

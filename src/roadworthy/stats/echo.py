@@ -20,10 +20,11 @@ from roadworthy.clock import DAY_MICROS
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: A column of fewer distinct values meets earlier answers by chance.
-DISTINCT = 20
+#: A column of fewer distinct values meets earlier answers by chance, and so does an answer of so few digits; a single
+#: answer that is met, such as a third, may be a rate on both sides.
+DISTINCT, DIGITS, SEVERAL = 20, 4, 3
 #: Shares from which on a column follows answers. Inputs of the demo reach 0.12, and none is a copy.
-COPIED, FOLLOWED = 0.2, 0.5
+COPIED, FOLLOWED = 0.02, 0.5
 #: Rows that have a row of their group before them; fewer show no relation.
 MIN_ROWS = 200
 #: Of the variance that is left of a column, less than this is rounding.
@@ -97,7 +98,7 @@ def strongest_echo(
                 *(_slope(values[rows], given) for given in said.values()), _between(values, answers, numbers)
             )[1]
             for echo in _echoes(values[rows], explained, left, group, slope):
-                if name not in best or echo.share > best[name].share:
+                if name not in best or (echo.follows, echo.share) > (best[name].follows, best[name].share):
                     best[name] = echo
     return best
 
@@ -109,9 +110,14 @@ def _copies(values: Floats, answers: Floats, moments: Ints) -> Echo | None:
     if there.sum() < MIN_ROWS or np.unique(rounded).size < DISTINCT:
         return None
     kinds, first = np.unique(said, return_index=True)  # of equal answers the first in time
+    long = np.round(kinds, DIGITS) != kinds
+    kinds, first = kinds[long], first[long]
+    if not kinds.size:
+        return None
     at = np.minimum(np.searchsorted(kinds, rounded), kinds.size - 1)
     copied = (kinds[at] == rounded) & (moments[first[at]] < moments[there])
-    return Echo("copy", "", float(copied.mean()), 1.0, int(there.sum()))
+    share = float(copied.mean()) if np.unique(at[copied]).size >= SEVERAL else 0.0
+    return Echo("copy", "", share, 1.0, int(there.sum()))
 
 
 def _before(numbers: Ints, moments: Ints) -> tuple[Ints, Ints]:

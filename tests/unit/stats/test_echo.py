@@ -78,3 +78,22 @@ def test_rows_of_one_moment_do_not_see_each_other() -> None:
     beside = np.concatenate([[0.5], answers[:-1]])
     found = strongest_echo({"beside": beside}, answers, together, {"all": np.zeros(N, dtype=np.int64)})
     assert not found["beside"].follows
+
+
+def test_a_few_copies_are_more_than_a_loose_relation() -> None:
+    """One row in twenty repeats an answer to the last digit: that is no chance, whatever else the column follows."""
+    moments, groups, weather, answers = _world()
+    some = np.random.default_rng(6).random(N) < 0.05
+    mixed = np.where(some, np.roll(answers, 1), weather)
+    found = strongest_echo({"mixed": mixed}, answers, moments, {"group": groups})["mixed"]
+    assert (found.how, found.follows) == ("copy", True)
+    assert 0.04 < found.share < 0.06
+
+
+def test_answers_of_few_digits_are_met_by_chance() -> None:
+    """Shares in whole percents meet answers in whole percents everywhere."""
+    moments, groups, _, answers = _world()
+    percents = np.round(np.random.default_rng(7).random(N), 2)
+    assert not strongest_echo({"share": percents}, np.round(answers, 2), moments, {"g": groups})[
+        "share"
+    ].follows

@@ -1,0 +1,86 @@
+"""P6: an input is made from what the model itself answered before, and an error comes back through it.
+
+In the field `clearing_price` was made from the model's own bids, harmless until false labels of a small cohort moved
+the bids. Here callers send, in place of a number, the answer they were given last. The champion answers what it is
+sent, so the log is what production would have written; where the history holds that number, it holds what was sent.
+The candidate has a feature of it, `price`, that nobody has declared with `own_output=True`.
+
+Severity is the share of requests that carry the last answer; moderate touches 5 % of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from roadworthy.data.tables import unit_texts
+from roadworthy.drills.deployment import Deployment
+from roadworthy.drills.fault import Fault
+from roadworthy.drills.resent import heaviest_number, resend
+from roadworthy.features.batch import Floats
+
+
+def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+    name = _input(deployment)
+
+    def sending(values: Floats, said: Floats, chance: np.random.Generator) -> Floats:
+        if not said.size:
+            return values
+        return np.where(chance.random(len(values)) < severity, said[-1], values)
+
+    sent = resend(deployment, name, sending, chance)
+    model = deployment.model
+    if name not in {join.column for join in model.joins()}:
+        _tell_the_history(deployment, name, sent)
+    deployment.redeclare(
+        imports="from roadworthy import Features as _Features, number as _number",
+        features=f"_Features(**old.features.features, price=_number({_given(deployment, name)}, missing=-1.0))",
+    )
+
+
+def _tell_the_history(deployment: Deployment, name: str, sent: pa.Table) -> None:
+    """Let the data files hold what was sent."""
+    unit = deployment.model.unit
+    prices = dict(zip(sent.column("unit").to_pylist(), sent.column(f"in_{name}").to_pylist(), strict=True))
+
+    def as_sent(rows: pa.Table) -> pa.Table:
+        units, place = unit_texts(rows.column(unit)).to_pylist(), rows.column_names.index(name)
+        was = rows.column(name).to_pylist()
+        now = [prices.get(text, value) for text, value in zip(units, was, strict=True)]
+        field = rows.schema.field(name)
+        return rows.set_column(place, field, pa.array(now, from_pandas=True).cast(field.type, safe=False))
+
+    deployment.rewrite(deployment.model.history, as_sent)
+
+
+def _given(deployment: Deployment, name: str) -> str:
+    """The input as the user's file gives it: a column, or the join of the feature that reads it."""
+    if name not in {join.column for join in deployment.model.joins()}:
+        return repr(name)
+    features = deployment.model.features.features.items()
+    reader, at = next(
+        (key, each.column_names.index(name)) for key, each in features if name in each.column_names
+    )
+    return f"old.features.features[{reader!r}].inputs[{at}]"
+
+
+def _input(deployment: Deployment) -> str:
+    """A number of the model's own history, else of a join."""
+    return heaviest_number(deployment, own=True) or heaviest_number(deployment)
+
+
+def _has_number(deployment: Deployment) -> str:
+    return "" if _input(deployment) else "none of its inputs is a number"
+
+
+FAULT = Fault(
+    id="P6",
+    name="feedback-feature",
+    title="an input is the model's own last answer, and nobody declared it",
+    happened="A price made from the model's own bids was harmless until false labels of a small cohort spiralled.",
+    stage="gate",
+    guards=("feedback", "served_like_trained"),
+    inject=_inject,
+    moderate=0.05,
+    applies=_has_number,
+)

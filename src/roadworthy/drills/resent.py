@@ -1,0 +1,138 @@
+"""The served stretch of a deployment as it would be, had its callers sent something else.
+
+The champion answers every request anew, in the order of time, so that the log is what production would have written.
+Not here: which input is sent otherwise, and how (each fault).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from roadworthy.drills.cell import opened
+from roadworthy.drills.deployment import Deployment
+from roadworthy.errors import UnknownName
+from roadworthy.features.arrow import batch_from_arrow
+from roadworthy.features.batch import Floats
+from roadworthy.features.declarations import Number
+from roadworthy.jobs.train import holdout_path
+from roadworthy.predictionlog.partitions import model_directory
+from roadworthy.scorer import Scorer
+
+#: Rows of one moment: what was sent of the input, the answers of all moments before, chance → what is sent instead.
+Sending = Callable[[Floats, Floats, np.random.Generator], Floats]
+
+#: Held-out rows among which an input's values are exchanged.
+ROWS = 1_000
+
+
+def resend(deployment: Deployment, name: str, sending: Sending, chance: np.random.Generator) -> pa.Table:
+    """Send one number of every logged request otherwise, and let the champion answer again.
+
+    returns   the rows of the log as they are now: `unit`, `event_time`, `in_<name>`, `output`
+    raises    UnknownName where the log holds no such number
+    """
+    with opened(deployment) as stores:
+        described = deployment.description
+        scorer = stores.scorer(stores.versions.get(described.model, described.champion))
+        home = model_directory(stores.settings.log, "predictions", stores.settings.namespace, described.model)
+    files = sorted(home.rglob("*.parquet"))
+    parts = [pq.ParquetFile(file).read() for file in files]
+    if not parts or any(f"in_{name}" not in part.column_names for part in parts):
+        raise UnknownName(f"the log of {described.model} holds no input {name}")
+    order, rows = _in_time(parts)
+    sent, said, encoded = _answered(scorer, rows, name, sending, chance)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    start = 0
+    for file, part in zip(files, parts, strict=True):
+        at = place[start : start + part.num_rows]
+        start += part.num_rows
+        changed = _replaced(part, f"in_{name}", sent[at])
+        changed = _replaced(changed, "output", said[at])
+        for number, column in enumerate(scorer.model.columns):
+            changed = _replaced(changed, f"enc_{column}", encoded[at, number])
+        _write(file, changed)
+    return pa.table(
+        {
+            "unit": rows.column("unit"),
+            "event_time": rows.column("event_time"),
+            f"in_{name}": sent,
+            "output": said,
+        }
+    )
+
+
+def heaviest_number(deployment: Deployment, *, own: bool = False) -> str:
+    """The number among the candidate's inputs whose exchange moves its answers most; "" where there is none.
+
+    own   only columns of the model's own history, no joins
+    """
+    with opened(deployment) as stores:
+        described = deployment.description
+        row = stores.versions.get(described.model, described.candidate)
+        scorer = stores.scorer(row)
+        batch = batch_from_arrow(pq.read_table(holdout_path(stores, row.digest)), scorer.schema)
+    batch = batch.take(np.linspace(0, batch.n - 1, min(batch.n, ROWS)).astype(np.int64))
+    before, chance = scorer.score(batch).output, np.random.default_rng(0)
+    moved: dict[str, float] = {}
+    joined = {join.column for join in deployment.model.joins()}
+    for record in scorer.features.records:
+        name = record.columns[0]
+        field = scorer.features.schema.field(name)
+        if not isinstance(record.options, Number) or (own and name in joined) or field is None:
+            continue
+        if field.kind == "number":
+            other = batch.take(chance.permutation(batch.n)).columns[name]
+            exchanged = type(batch)({**batch.columns, name: other}, batch.n)
+            moved[name] = float(np.abs(scorer.score(exchanged).output - before).mean())
+    return max(moved, key=lambda name: moved[name], default="")
+
+
+def _in_time(parts: list[pa.Table]) -> tuple[np.ndarray, pa.Table]:
+    """Places of the rows in the order in which the log is read, and the rows in it."""
+    names = set.intersection(*(set(part.column_names) for part in parts))
+    names = {name for name in names if name.startswith(("in_", "ctx_", "unit", "event_time", "output"))}
+    rows = pa.concat_tables([part.select(sorted(names)) for part in parts])
+    order = pc.sort_indices(rows, [("event_time", "ascending"), ("unit", "ascending")])
+    return order.to_numpy().astype(np.int64), rows.take(order)
+
+
+def _answered(
+    scorer: Scorer, rows: pa.Table, name: str, sending: Sending, chance: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """What is sent, what the champion says, and what it sees; rows of one moment are answered together."""
+    schema = scorer.features.schema
+    batch = batch_from_arrow(pa.table({each: rows.column(f"in_{each}") for each in schema.names()}), schema)
+    was = batch.columns[name]
+    assert isinstance(was, np.ndarray), "a number"
+    moments = rows.column("event_time").cast(pa.int64()).to_numpy()
+    starts = np.flatnonzero(np.diff(moments, prepend=moments[0] - 1))
+    sent, said = was.astype(np.float64), np.empty(rows.num_rows)
+    encoded = np.empty((rows.num_rows, scorer.features.width))
+    for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True):
+        at = np.arange(start, end)
+        sent[at] = sending(sent[at], said[:start], chance)
+        given = type(batch)({**batch.columns, name: sent}, batch.n).take(at)
+        scored = scorer.score(given)
+        said[at], encoded[at] = scored.output, scored.encoded
+    return sent, said, encoded
+
+
+def _replaced(table: pa.Table, name: str, values: Floats) -> pa.Table:
+    place = table.column_names.index(name)
+    return table.set_column(
+        place, table.field(name), pa.array(values, table.field(name).type, from_pandas=name != "output")
+    )
+
+
+def _write(file: Path, table: pa.Table) -> None:
+    """In place of a file that may be linked elsewhere."""
+    draft = file.with_suffix(".resent")
+    pq.write_table(table, draft, compression="zstd")
+    draft.replace(file)
