@@ -33,7 +33,7 @@ def weighed(rows: int = 2_000) -> Cost:
     chance = np.random.default_rng(13)
 
     def feature(name: str, gives: float, *, sources: tuple[str, ...] = ()) -> FeatureCost:
-        worse = chance.normal(gives, 0.004, rows)
+        worse = chance.normal(gives, 0.0004, rows)
         return FeatureCost(name=name, seconds=2e-6, missing=0.02, worse=worse, sources=sources)
 
     return Cost(

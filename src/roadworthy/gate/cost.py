@@ -6,7 +6,7 @@ rows each feature in turn was given the values of other rows: by how much the lo
 interval over resampled days (level 99 %). What it takes is the time to encode it, how often it is missing, and a table
 that no other feature needs.
 
-A feature is idle when it certainly gives less than a thousandth of the log loss, and takes more than a tenth of the
+A feature is idle when it certainly gives less than a ten-thousandth of the log loss, and takes more than a tenth of the
 processor time of an answer, or is missing in half of the rows, or keeps a table alone. Correlated features stand in for
 each other: remove one at a time, with `roadworthy train --without FEATURE`.
 
@@ -42,7 +42,7 @@ MIN_ROWS = 200
 LEVEL = 0.99
 
 #: A feature that gives a smaller part of the log loss than this gives nothing.
-GIVES = 0.001
+GIVES = 0.0001
 
 #: A feature that takes a larger part of the processor time of an answer than this is dear.
 DEAR = 0.1

@@ -52,7 +52,7 @@ def test_a_feature_that_gives_something_may_be_dear() -> None:
 
 
 def test_a_feature_that_may_give_something_is_not_called_idle() -> None:
-    """Its interval reaches above a thousandth of the log loss."""
+    """Its interval reaches above a ten-thousandth of the log loss."""
     unsure = np.random.default_rng(1).normal(0.0, 0.8, 2_000)
     assert _judged(_with("heavy", worse=unsure, missing=0.9))["idle features"].ruling == "pass"
 
