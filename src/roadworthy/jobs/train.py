@@ -37,6 +37,7 @@ from roadworthy.jobs.hiding import hide_questions
 from roadworthy.jobs.outcome_times import OUTCOME_KNOWN_AT
 from roadworthy.jobs.questions import Questions, load_questions
 from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.training_advice import advice
 from roadworthy.model import Definition, Model, load_definition
 from roadworthy.profiles.reference import build_reference
 from roadworthy.registry.artifact import publish
@@ -67,6 +68,7 @@ class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
 
     known       whether exactly this version was registered before: same rows, same artifact, same digest
     redeclared  what of a version registered before is declared otherwise now, and counts so from now on
+    advice      what a person should know of a small, unevenly split or suddenly large training set
     metrics     on the held-out rows, which are later than every training row
     baseline    the same metrics of the trivial predictor that always answers the base rate
     """
@@ -81,6 +83,7 @@ class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Mapping[str, Measured]
     baseline: Mapping[str, Measured]
     redeclared: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
         """What a person wants to read."""
@@ -94,7 +97,7 @@ class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
             trivial = self.baseline.get(name)
             beside = f"   baseline {trivial.value:.4f}" if trivial else ""
             lines.append(f"  {name:<18}{found.value:8.4f}  [{found.low:.4f}, {found.high:.4f}]{beside}")
-        return [*lines, f"Next: roadworthy gate {self.reference}"]
+        return [*lines, *self.advice, f"Next: roadworthy gate {self.reference}"]
 
 
 def train(
@@ -263,7 +266,7 @@ def _register(
     return TrainedVersion(
         reference=f"{model.name}@{version}", model=model.name, version=version, digest=digest, known=known,
         rows=trained.labelled, holdout_rows=later.n, metrics=metrics, baseline=baseline,
-        redeclared=redeclared,
+        redeclared=redeclared, advice=_advice(stores, model.name, version, days),
     )  # fmt: skip
 
 
@@ -290,6 +293,11 @@ def _declared(model: Model) -> dict[str, Any]:
         DETAIL: declared_times(model),
         **judging,
     }
+
+
+def _advice(stores: Stores, model: str, version: int, days: KeptDays) -> tuple[str, ...]:
+    before = [row.run.rows for row in stores.versions.all(model) if row.version < version]
+    return tuple(advice(days.training, days.held_out, before[-1] if before else None))
 
 
 def _served_elsewhere(stores: Stores, model: str) -> int:
