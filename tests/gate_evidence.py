@@ -18,6 +18,7 @@ from roadworthy.gate.batch_invariance_facts import Padding
 from roadworthy.gate.evidence import Approval, Arrangement, Evidence, Holdout, Staging, TrainingFacts
 from roadworthy.gate.groups_facts import Groups
 from roadworthy.gate.reproducible_facts import Reproducible
+from roadworthy.gate.sampling_facts import Sampling
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts, VocabularyTexts
 from roadworthy.verdict import Limit
@@ -84,6 +85,7 @@ def healthy(rows: int = 8_000) -> Evidence:
         data=days_of_rows(),
         learned=rivals(question),
         slices=in_slices(question),
+        sampling=Sampling(declared=""),
         parameters=parameters(),
     )
 

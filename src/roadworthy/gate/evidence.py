@@ -24,6 +24,7 @@ from roadworthy.gate.infrastructure_facts import Infrastructure
 from roadworthy.gate.leakage_facts import Leakage
 from roadworthy.gate.learned_facts import Learned
 from roadworthy.gate.reproducible_facts import Reproducible
+from roadworthy.gate.sampling_facts import Sampling
 from roadworthy.gate.served_like_trained_facts import ServedLikeTrained
 from roadworthy.gate.slices_facts import Slices
 from roadworthy.gate.traffic_facts import Traffic
@@ -170,6 +171,7 @@ class Evidence:
     groups: Groups | None = None
     learned: Learned | None = None
     slices: Slices | None = None
+    sampling: Sampling | None = None
     parameters: WeightFacts | None = None
     infrastructure: Infrastructure | None = None
     reproducible: Reproducible | None = None

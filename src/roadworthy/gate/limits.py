@@ -23,6 +23,7 @@ ELSEWHERE = frozenset(
     {
         "champion_log_loss",
         "slice_log_loss",
+        "sampling_factor",
         "alone_auc",
         "auc_jump",
         "groups_tpr_gap",

@@ -32,7 +32,7 @@ from roadworthy.jobs.gate_data import data_facts
 from roadworthy.jobs.gate_groups import groups_of
 from roadworthy.jobs.gate_infrastructure import ask_servers
 from roadworthy.jobs.gate_leakage import look_for_leakage
-from roadworthy.jobs.gate_learned import rivals, weights_of
+from roadworthy.jobs.gate_learned import rivals, sampling_of, weights_of
 from roadworthy.jobs.gate_padding import padding
 from roadworthy.jobs.gate_reproducible import reproducible
 from roadworthy.jobs.gate_served_like_trained import served_like_trained
@@ -191,6 +191,7 @@ def measure(
         vocabularies=step("read the vocabularies", lambda: vocabulary_facts(kept, scorer.features, batch)),
         data=step("look at the data", lambda: data_facts(stores, row, kept)),
         learned=step("score its rivals", lambda: rivals(stores, row, table, batch)),
+        sampling=sampling_of(row, scorer),
         slices=step("lay slices", lambda: lay_slices(row, table, batch, holdout)),
         infrastructure=asked.infrastructure,
         cost=step("weigh the features", lambda: feature_costs(row, scorer, batch, holdout, SEED)),

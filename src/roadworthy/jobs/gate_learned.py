@@ -14,12 +14,14 @@ from roadworthy.features.batch import NO_TIME, Batch, Floats, Strings
 from roadworthy.features.functions import call, load_snapshot, resolve
 from roadworthy.features.reading import Reading
 from roadworthy.gate.learned_facts import Heuristic, Learned
+from roadworthy.gate.sampling_facts import Sampling
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import KEPT, SHUFFLED
 from roadworthy.judging import Heuristic as Declared
 from roadworthy.judging import Judging
 from roadworthy.registry.artifact import FUNCTIONS_FILE
 from roadworthy.registry.versions import VersionRow
+from roadworthy.scorer import Scorer
 
 
 def judging_of(row: VersionRow) -> Judging:
@@ -50,6 +52,19 @@ def weights_of(row: VersionRow, table: pa.Table) -> Floats | None:
     if declared.sampling is not None and KEPT in table.column_names:
         given.append(1.0 / table.column(KEPT).to_numpy())
     return np.prod(given, axis=0) if given else None
+
+
+def sampling_of(row: VersionRow, scorer: Scorer) -> Sampling:
+    """What is declared about sampling, and what the version does about it."""
+    declared, odds = judging_of(row).sampling, scorer.model.prior_odds
+    said = ""
+    if declared is not None:
+        said = (
+            f"shares of rows in column {declared.column!r}"
+            if declared.column
+            else f"kept are {declared.positive:g} of the rows with the outcome and {declared.negative:g} without"
+        )
+    return Sampling(declared=said, odds=1.0 if isinstance(odds, msgspec.UnsetType) else odds)
 
 
 def _twins(column: pa.ChunkedArray) -> Floats:
