@@ -7,8 +7,8 @@ declared     With `Model(sampling={"negative": 0.1})`, or a column with each row
              compared with the odds of their rate: surely more than 3 times apart (`sampling_factor` among the limits),
              over resampled days, is a fail; the declared rates are not those of the rows.
 undeclared   Rows per day of the more frequent outcome, held out beside the last 28 days of training. Where they grow
-             more than 1.4 times (`sampling_factor`), surely by a quarter, and those of the other outcome by less than
-             half of that (as logarithms), training rows were sampled and held-out ones were not, and nobody said so.
+             more than 1.4 times (`sampling_factor`), surely by a quarter, and those of the other outcome by surely
+             less, or less than half of that (as logarithms), training rows were sampled and held-out ones were not, and nobody said so.
              Seasons do not look like this: they move the rarer outcome. `Model(sampling={"negative": 1.0})` says that
              nothing was sampled, and is judged as any declaration.
 
@@ -50,12 +50,13 @@ RECENT, DAYS = 28, 5
 class Growth:
     """Rows per day of one outcome, held out beside training.
 
-    low   what it surely is, by a normal interval of the logarithm over days
+    low, high   what it surely is, and may be at most, by a normal interval of the logarithm over days
     """
 
     before: float
     after: float
     low: float
+    high: float
 
     @property
     def factor(self) -> float:
@@ -126,7 +127,7 @@ def _undeclared(evidence: Evidence) -> Verdict:
     )  # fmt: skip
     grown, other = _growth(many, before, after), _growth(few, before, after)
     limit = evidence.limits.get(LIMIT_NAME, UNDECLARED)
-    alone = np.log(max(other.factor, 1e-9)) < OTHER * np.log(max(grown.factor, 1e-9))
+    alone = other.high < grown.factor or np.log(other.factor) < OTHER * np.log(grown.factor)
     sampled = not limit.holds(grown.factor) and grown.low > SURELY and bool(alone)
     which = "without" if many is negative else "with"
     n = int(facts.labelled[before | after].sum())
@@ -174,8 +175,9 @@ def _growth(counts: Floats, before: np.ndarray, after: np.ndarray) -> Growth:
         float(np.var(part, ddof=1)) / (part.size * mean**2)
         for part, mean in zip((first, second), means, strict=True)
     ]
-    low = float(np.exp(np.log(means[1] / means[0]) - 1.96 * np.sqrt(sum(errors))))
-    return Growth(means[0], means[1], low)
+    reach = 1.96 * np.sqrt(sum(errors))
+    low, high = (float(means[1] / means[0] * np.exp(way * reach)) for way in (-1, 1))
+    return Growth(means[0], means[1], low, high)
 
 
 def _odds(part: Floats | float, whole: Floats | float) -> Floats:
