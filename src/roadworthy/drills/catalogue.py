@@ -34,6 +34,7 @@ FAULTS: tuple[Fault, ...] = (
     p05_time_relative_feature.FAULT,
     *p05_time_relative_feature.VARIANTS,
     p06_feedback_feature.FAULT,
+    *p06_feedback_feature.VARIANTS,
     p11_model_family_migration.FAULT,
     d01_future_leakage.FAULT,
     *d01_future_leakage.VARIANTS,

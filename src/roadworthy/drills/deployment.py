@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,6 +38,9 @@ LATER: Batch = "3-later"
 
 #: A row of a request, changed on its way.
 ChangeRow = Callable[[dict[str, Any]], dict[str, Any]]
+
+#: Told the answers of a request, as its client is.
+HearAnswers = Callable[[Sequence[float]], None]
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +92,7 @@ class Deployment:
     home              directory of its own
     patches           what differs in its processes
     request_changes   what happens to each row of a request on its way
+    heard             who is told the answers of every request
     actions           what is done to the running server, and how long after `timeline.live_from`
     """
 
@@ -96,6 +100,7 @@ class Deployment:
     description: Description
     patches: list[Patch] = field(default_factory=list)
     request_changes: list[ChangeRow] = field(default_factory=list)
+    heard: list[HearAnswers] = field(default_factory=list)
     actions: list[tuple[timedelta, Callable[[Running], None]]] = field(default_factory=list)
     _edited: bool = False
 
@@ -204,6 +209,10 @@ class Deployment:
     def alter_requests(self, change: ChangeRow) -> None:
         """Change each row of every request between client and server."""
         self.request_changes.append(change)
+
+    def hear_answers(self, hear: HearAnswers) -> None:
+        """Tell the client's own code the answers of every request, so that what it asks next may depend on them."""
+        self.heard.append(hear)
 
     def during(self, after: timedelta, action: Callable[[Running], None]) -> None:
         """Do something to the running server, so long after `timeline.live_from` in virtual time."""

@@ -11,6 +11,7 @@ severity, chance)` changes a copy of a healthy deployment where the fault happen
     deployment.patch("training", function, …)   a library or the environment of one kind of process differs: `training`,
                                                 `staging` (the gate's server) or `serving` (the server that answers)
     deployment.alter_requests(change)           between client and server, each row of a request is changed
+    deployment.hear_answers(hear)               the client's own code is told the answers of every request
     deployment.during(after, action)            something is done to the running server, such as a signal
 
 The frame (`cell`) does the rest, with the same code as production: ingest what was rewritten, train the candidate as

@@ -76,7 +76,7 @@ def live(
             lived.catches.append(Catch(stage="gate", guard="release", how="refused", sentence=str(refusal)))
             if "release" not in off:
                 return lived
-        proxy = open_until_end.enter_context(Proxy(server.url, deployment.request_changes))
+        proxy = open_until_end.enter_context(Proxy(server.url, deployment.request_changes, deployment.heard))
         sender = open_until_end.enter_context(Sender(proxy.url))
         open_until_end.enter_context(_silent(off))
         key = workspace_key(stores) if model.unit in model.features.sensitive else None

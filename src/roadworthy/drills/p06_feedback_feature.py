@@ -5,10 +5,18 @@ the bids. Here callers send, in place of a number, the answer they were given la
 sent, so the log is what production would have written; where the history holds that number, it holds what was sent.
 The candidate has a feature of it, `price`, that nobody has declared with `own_output=True`.
 
-Severity is the share of requests that carry the last answer; moderate touches 5 % of them.
+Of the kind `spiral` the loop closes after the release: callers raise or lower a number by how far recent answers are
+from what they used to be, and false labels of a small cohort have given it a push in the direction of higher answers.
+
+Severity is the share of requests that carry the last answer; moderate touches 5 % of them. Of `spiral` it is how much
+callers follow: by four standard deviations of the number for one of the answers at 1, pushed by half of one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +24,11 @@ import pyarrow as pa
 from roadworthy.data.tables import unit_texts
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault
-from roadworthy.drills.resent import heaviest_number, resend
+from roadworthy.drills.resent import answered, heaviest_number, resend
 from roadworthy.features.batch import Floats
+
+#: Weight of each answer in how high answers are, how much callers follow at most, and the push that starts it.
+RECENT, FOLLOWS, PUSH = 0.02, 4.0, 0.5
 
 
 def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
@@ -73,6 +84,45 @@ def _has_number(deployment: Deployment) -> str:
     return "" if _input(deployment) else "none of its inputs is a number"
 
 
+class Market:
+    """Callers that send a number as recent answers moved it.
+
+    name     of the number; `spread` is its standard deviation, with the sign in which answers rise with it
+    usual    mean of the answers before, and `deviation` theirs
+    follows  standard deviations of the number for one of the answers; `push` are added to all
+    """
+
+    def __init__(
+        self, name: str, spread: float, usual: float, deviation: float, follows: float, push: float
+    ) -> None:
+        self.name, self.spread, self.usual, self.deviation = name, spread, usual, deviation
+        self.follows, self.push, self.level = follows, push, usual
+
+    def hear(self, answers: Sequence[float]) -> None:
+        """Remember how high answers are."""
+        for answer in answers:
+            self.level += RECENT * (answer - self.level)
+
+    def ask(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A request as the market is now."""
+        moved = self.push + self.follows * (self.level - self.usual) / self.deviation
+        value = row.get(self.name)
+        return row if value is None else {**row, self.name: value + self.spread * moved}
+
+
+def _spiral(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+    name = heaviest_number(deployment)
+    values, answers = answered(deployment, name)
+    there = np.isfinite(values)
+    sign = 1.0 if np.corrcoef(values[there], answers[there])[0, 1] >= 0.0 else -1.0
+    market = Market(
+        name, sign * float(values[there].std()), float(answers.mean()), float(answers.std()),
+        FOLLOWS * severity, PUSH * severity,
+    )  # fmt: skip
+    deployment.hear_answers(market.hear)
+    deployment.alter_requests(market.ask)
+
+
 FAULT = Fault(
     id="P6",
     name="feedback-feature",
@@ -84,3 +134,19 @@ FAULT = Fault(
     moderate=0.05,
     applies=_has_number,
 )
+
+VARIANTS: tuple[Fault, ...] = (
+    replace(
+        FAULT,
+        variant="spiral",
+        title="callers follow the answers, false labels gave a push: it spirals",
+        stage="live",
+        guards=(
+            "input_distance", "prediction_mean", "prediction_p50", "prediction_p99", "prediction_distance",
+            "mean_output", "calibration", "calibration_error", "performance", "source_parity",
+        ),
+        inject=_spiral,
+        moderate=0.5,
+        live=True,
+    ),
+)  # fmt: skip

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from roadworthy.drills.deployment import ChangeRow
+from roadworthy.drills.deployment import ChangeRow, HearAnswers
 
 #: What the replay hears of questions that were refused.
 _UNANSWERED = b'{"versions":[]}'
@@ -30,10 +30,11 @@ class Proxy:
 
     url       of the server behind it
     changes   what happens to each row of a request for predictions, in turn
+    heard     what is told the answers of a request
     """
 
-    def __init__(self, url: str, changes: Sequence[ChangeRow]) -> None:
-        self._server = _Forwarding(urlsplit(url).netloc, changes)
+    def __init__(self, url: str, changes: Sequence[ChangeRow], heard: Sequence[HearAnswers] = ()) -> None:
+        self._server = _Forwarding(urlsplit(url).netloc, changes, heard)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._counts = self._server.counts
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -63,9 +64,9 @@ class Proxy:
 class _Forwarding(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, behind: str, changes: Sequence[ChangeRow]) -> None:
+    def __init__(self, behind: str, changes: Sequence[ChangeRow], heard: Sequence[HearAnswers]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.behind, self.changes = behind, changes
+        self.behind, self.changes, self.heard = behind, changes, heard
         self.counts: Counter[str] = Counter()
 
 
@@ -102,6 +103,10 @@ class _Handler(BaseHTTPRequestHandler):
         if rows and status != HTTPStatus.OK:
             self.server.counts["refused"] += rows
             status, content = HTTPStatus.OK, _UNANSWERED
+        elif rows and self.server.heard:
+            answers = [value for value in msgspec.json.decode(content)["predictions"] if value is not None]
+            for hear in self.server.heard:
+                hear(answers)
         self.send_response(status)
         for name, value in answer.getheaders():
             if name.lower() not in _NOT_FORWARDED:

@@ -18,7 +18,7 @@ from roadworthy.drills.cell import opened
 from roadworthy.drills.deployment import Deployment
 from roadworthy.errors import UnknownName
 from roadworthy.features.arrow import batch_from_arrow
-from roadworthy.features.batch import Floats
+from roadworthy.features.batch import Batch, Floats
 from roadworthy.features.declarations import Number
 from roadworthy.jobs.train import holdout_path
 from roadworthy.predictionlog.partitions import model_directory
@@ -73,25 +73,41 @@ def heaviest_number(deployment: Deployment, *, own: bool = False) -> str:
 
     own   only columns of the model's own history, no joins
     """
+    scorer, batch = _held_out(deployment)
+    before, chance = scorer.score(batch).output, np.random.default_rng(0)
+    moved: dict[str, float] = {}
+    joined = {join.column for join in deployment.model.joins()}
+    for name in _numbers(scorer):
+        if not (own and name in joined):
+            other = batch.take(chance.permutation(batch.n)).columns[name]
+            exchanged = type(batch)({**batch.columns, name: other}, batch.n)
+            moved[name] = float(np.abs(scorer.score(exchanged).output - before).mean())
+    return max(moved, key=lambda name: moved[name], default="")
+
+
+def answered(deployment: Deployment, name: str) -> tuple[Floats, Floats]:
+    """A number in the candidate's held-out rows, NaN where missing, and what the candidate says of them."""
+    scorer, batch = _held_out(deployment)
+    values = batch.columns[name]
+    assert isinstance(values, np.ndarray), "a number"
+    return values.astype(np.float64), scorer.score(batch).output
+
+
+def _held_out(deployment: Deployment) -> tuple[Scorer, Batch]:
+    """The healthy candidate, and some of its held-out rows."""
     with opened(deployment) as stores:
         described = deployment.description
         row = stores.versions.get(described.model, described.candidate)
         scorer = stores.scorer(row)
         batch = batch_from_arrow(pq.read_table(holdout_path(stores, row.digest)), scorer.schema)
-    batch = batch.take(np.linspace(0, batch.n - 1, min(batch.n, ROWS)).astype(np.int64))
-    before, chance = scorer.score(batch).output, np.random.default_rng(0)
-    moved: dict[str, float] = {}
-    joined = {join.column for join in deployment.model.joins()}
-    for record in scorer.features.records:
-        name = record.columns[0]
-        field = scorer.features.schema.field(name)
-        if not isinstance(record.options, Number) or (own and name in joined) or field is None:
-            continue
-        if field.kind == "number":
-            other = batch.take(chance.permutation(batch.n)).columns[name]
-            exchanged = type(batch)({**batch.columns, name: other}, batch.n)
-            moved[name] = float(np.abs(scorer.score(exchanged).output - before).mean())
-    return max(moved, key=lambda name: moved[name], default="")
+    return scorer, batch.take(np.linspace(0, batch.n - 1, min(batch.n, ROWS)).astype(np.int64))
+
+
+def _numbers(scorer: Scorer) -> list[str]:
+    """Numbers that a feature takes as they are."""
+    fields = {field.name: field.kind for field in scorer.features.schema.fields}
+    records = [record for record in scorer.features.records if isinstance(record.options, Number)]
+    return [record.columns[0] for record in records if fields[record.columns[0]] == "number"]
 
 
 def _in_time(parts: list[pa.Table]) -> tuple[np.ndarray, pa.Table]:

@@ -14,8 +14,8 @@ Shares are held against their limits by the lower end of an interval over resamp
 A distribution that only moved is reported with its distance and never fails: seasons and markets move. Neither do
 features fail whose values hardly matter: exchanged among held-out rows they change the score by less than 0.0005 on
 average. (Of a clock, and of what moves with the time of asking, held-out rows cannot tell how much it matters: these
-fail.) What fails is ranked by that number. Where no version has answered yet there is nothing to compare with, and it passes
-as not applying; where inputs of the candidate are in no request yet, `carried` says so.
+fail.) What fails is ranked by that number. Where no version has answered yet there is nothing to compare with, and it
+passes as not applying; where inputs of the candidate are in no request yet, `carried` says so.
 
 Breck et al. (2019), Data Validation for Machine Learning, section 4 (training-serving skew).
 """

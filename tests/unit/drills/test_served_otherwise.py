@@ -73,3 +73,22 @@ def test_models_without_times_or_numbers_do_not_have_these_faults(broken: Deploy
     assert p05.VARIANTS[0].applies(broken) == "none of its features reads a time"
     broken.redeclare(estimator="MLPClassifier()", imports="from sklearn.neural_network import MLPClassifier")
     assert p11.FAULT.applies(broken) == "it is a network already"
+
+
+def test_a_loop_that_closes_after_the_release_is_noticed_live(drilled: Drilled) -> None:
+    """The gate saw requests without it; the mean prediction leaves what is usual within days."""
+    cell = drilled(p06.VARIANTS[0], severity=1.0)
+    assert cell.outcome == "caught", cell
+    assert cell.first is not None
+    assert cell.first.stage == "live"
+    assert 0 < cell.first.rows < cell.live_rows
+
+
+def test_a_market_follows_the_answers_it_hears() -> None:
+    """At first the push alone; the more the higher answers are; what is missing stays so."""
+    market = p06.Market("price", 2.0, 0.3, 0.1, 4.0, 0.5)
+    assert market.ask({"price": 10.0}) == {"price": 11.0}
+    market.hear([0.8] * 200)
+    asked = market.ask({"price": 10.0, "wind": None})
+    assert 40.0 < asked["price"] < 52.0
+    assert market.ask({"price": None}) == {"price": None}
