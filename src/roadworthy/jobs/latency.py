@@ -20,6 +20,12 @@ from roadworthy.features.batch import Floats
 #: How long one answer may take before the measuring is given up.
 ASK_SECONDS = 30.0
 
+#: A block takes no longer than this where it need not: of slow servers fewer requests are asked, but so many at least.
+BLOCK_SECONDS, LEAST = 1.0, 12
+
+#: After so long the next look is the last.
+PATIENCE_SECONDS = 15.0
+
 _END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 
@@ -101,18 +107,31 @@ def time_each(
     looks      after how many blocks `enough` is asked whether that suffices, ascending; the last is the end
     enough     told what was found so far
     """
-    each = len(requests[0])
-    found = np.zeros((len(ports), looks[-1], each))
     with ExitStack() as stack:
         lines = [stack.enter_context(Line(port)) for port in ports]
+        started = time.monotonic()
         for line, asked in zip(lines, requests, strict=True):
             for request in asked:  # what is done once, at the first request, is no latency
                 line.seconds(request)
+        places = _chosen(len(requests[0]), time.monotonic() - started)
+        found = np.zeros((len(ports), looks[-1], len(places)))
         for block in range(looks[-1]):
-            for place in range(each):
+            for at, place in enumerate(places):
                 for turn in range(len(lines)):
-                    server = (block + place + turn) % len(lines)
-                    found[server, block, place] = lines[server].seconds(requests[server][place])
-            if block + 1 in looks and enough(found[:, : block + 1]):
+                    server = (block + at + turn) % len(lines)
+                    found[server, block, at] = lines[server].seconds(requests[server][place])
+            late = time.monotonic() - started > PATIENCE_SECONDS
+            if block + 1 in looks and (late or enough(found[:, : block + 1])):
                 return found[:, : block + 1]
     return found
+
+
+def _chosen(requests: int, seconds: float) -> list[int]:
+    """Which requests a block asks, evenly spread, when asking all took so long.
+
+    >>> _chosen(4, 0.1), len(_chosen(72, 2.0)), len(_chosen(72, 60.0))
+    ([0, 1, 2, 3], 36, 12)
+    """
+    share = min(1.0, BLOCK_SECONDS / seconds) if seconds else 1.0
+    wanted = min(requests, max(LEAST, int(requests * share)))
+    return [int(place) for place in np.linspace(0, requests - 1, wanted)]
