@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from roadworthy.gate.report import CheckNote, GateReport
 from roadworthy.verdict import PRECEDENCE, Ruling, Verdict, combined
 
-#: Verdicts of one check that are shown one by one; of the others only how many there are.
+#: A check with more verdicts than this shows those that did not pass, and of the others only how many there are.
+TOGETHER = 4
+
+#: So many verdicts of one check, or reasons, are shown one by one.
 SHOWN = 6
 
 #: How the reason of a check begins that found out that it has nothing to judge.
@@ -101,6 +104,19 @@ def not_applying(report: GateReport) -> tuple[Verdict, ...]:
     return tuple(verdict for verdict in report.verdicts if not applies(verdict))
 
 
+def absent_names(report: GateReport) -> str:
+    """What does not apply, as a list: whole checks by name, otherwise with the parts of them in brackets."""
+    parts: dict[str, list[str]] = {}
+    for verdict in not_applying(report):
+        part = verdict.subject.removeprefix(f"{report.model}@{report.version}").strip()
+        parts.setdefault(verdict.check, []).append(part)
+    judged = {asked.note.name for section in sections(report) for asked in section.checks}
+    return ", ".join(
+        f"{check} ({', '.join(held)})" if check in judged and all(held) else check
+        for check, held in parts.items()
+    )
+
+
 def reasons(verdicts: Iterable[Verdict], most: int = SHOWN) -> tuple[Reason, ...]:
     """What did not pass, worst first: equal reasons once, with every check that says so.
 
@@ -126,7 +142,7 @@ def reasons(verdicts: Iterable[Verdict], most: int = SHOWN) -> tuple[Reason, ...
 
 
 def _asked(note: CheckNote, found: list[Verdict]) -> Asked:
-    if len(found) <= SHOWN:
+    if len(found) <= TOGETHER:
         return Asked(note, tuple(found))
     wrong = sorted(
         (one for one in found if one.ruling != "pass"), key=lambda one: PRECEDENCE.index(one.ruling)

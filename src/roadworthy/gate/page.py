@@ -38,6 +38,7 @@ def render(report: GateReport) -> str:
         blocking=arranging.reasons(report.decision.blocking),
         sections=arranging.sections(report),
         absent=arranging.not_applying(report),
+        absent_names=arranging.absent_names(report),
         advisory=arranging.reasons(report.decision.advisory),
         reliability=reliability(calibration.get("tenths", [])),
         histogram=histogram(calibration.get("histogram", {})),

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from roadworthy.gate import wording
-from roadworthy.gate.arranging import Asked, Reason, not_applying, reasons, sections
+from roadworthy.gate.arranging import Asked, Reason, absent_names, reasons, sections
 from roadworthy.gate.check import number
 from roadworthy.gate.report import GateReport, Measured
 from roadworthy.verdict import Ruling, Verdict
@@ -44,9 +44,8 @@ def render(report: GateReport) -> RenderableType:
     ]
     if any(not note.required for note in report.checks):
         parts += [Text(), _item("()", "dim", "advisory: to read, it blocks nothing")]
-    if absent := not_applying(report):
-        names = ", ".join(dict.fromkeys(verdict.check for verdict in absent))
-        parts += [_item("- ", "dim", f"does not apply to this model: {names}")]
+    if absent := absent_names(report):
+        parts += [_item("- ", "dim", f"does not apply to this model: {absent}")]
     if report.decision.advisory:
         parts += [Text(), Text("To read; it blocks nothing", style="bold")]
         parts += [_reason(each) for each in reasons(report.decision.advisory)]

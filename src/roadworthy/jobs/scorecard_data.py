@@ -16,8 +16,8 @@ def _schema(found: Found) -> Evidence:
 
 
 def _beneficial(found: Found) -> Evidence:
-    if found.passed("cost"):
-        return full(*reasons(found, "cost"))
+    if idle := found.part("cost", "idle features"):
+        return full(idle)
     return none(
         "no gate check compared what each feature gives with what it costs",
         f"{gate_again(found)}, or roadworthy train FILE --without FEATURE",
@@ -29,7 +29,7 @@ def _cost(found: Found) -> Evidence:
     if found.passed("infrastructure", "cost") and budgets:
         return full(f"budgets are declared: {', '.join(budgets)}", *reasons(found, "infrastructure", "cost"))
     if found.passed("infrastructure"):
-        missing = "budgets for latency and memory, and a passed check `cost`"
+        missing = "budgets that its owner declares, and the checks `infrastructure` and `cost` passed by them"
         return half(
             reasons(found, "infrastructure")[0], missing, "Model(budgets=...), then roadworthy train FILE"
         )

@@ -80,6 +80,14 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         found = () if self.gate is None else self.gate.verdicts
         return tuple(verdict for verdict in found if verdict.check == check and applies(verdict))
 
+    def part(self, check: str, *parts: str) -> str:
+        """Why one of these parts of a check passed, as evidence; "" where none was judged and passed."""
+        for verdict in self.verdicts(check):
+            _, _, part = verdict.subject.partition(" ")
+            if part in parts and verdict.ruling == "pass":
+                return f"gate check {check} passed: {verdict.reason}"
+        return ""
+
     def passed(self, *checks: str) -> bool:
         """Whether each of these checks had something to judge and passed."""
         return all(combined(self.verdicts(check)) == "pass" for check in checks)

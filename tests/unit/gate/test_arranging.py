@@ -92,6 +92,20 @@ def test_only_a_pass_without_rows_that_says_so_does_not_apply() -> None:
     assert arranging.applies(says("a", "pass", "does not apply to most (n=5)"))
 
 
+def test_what_does_not_apply_names_parts_only_where_the_rest_of_the_check_was_judged() -> None:
+    """A reader is not told that a check does not apply which passed above."""
+    report = crowded()
+    parts = [
+        msgspec.structs.replace(
+            says(check, "pass", "does not apply: no (n=0)", n=0), subject=f"flight-delay@2 {part}"
+        )
+        for check, part in (("limits", "served"), ("limits", "known_at"), ("groups", "age"))
+    ]
+    assert arranging.absent_names(msgspec.structs.replace(report, verdicts=(*report.verdicts, *parts))) == (
+        "sampling, groups, approvals, limits (served, known_at)"
+    )
+
+
 def test_a_heading_counts_what_blocks_and_what_is_only_to_read() -> None:
     """Two numbers that a person acts on differently."""
     told = {section.group: wording.counts(section) for section in arranging.sections(crowded())}

@@ -128,6 +128,21 @@ def test_what_the_gate_passed_counts_and_what_it_could_not_measure_does_not(foun
     assert points(scored(with_gate(found, without)))["model-1"] == 0.0
 
 
+def test_a_version_that_stood_beside_no_other_has_not_kept_its_pace(found: Found) -> None:
+    """That a server starts and answers is half of it; nothing was there that it could be slower than."""
+    report = judge(healthy(), AUGUST)
+    alone = msgspec.structs.replace(
+        report,
+        verdicts=tuple(
+            one
+            for one in report.verdicts
+            if one.check != "infrastructure" or not one.subject.endswith((" champion", " reference"))
+        ),
+    )
+    assert points(scored(with_gate(found, report)))["monitoring-6"] == 1.0
+    assert points(scored(with_gate(found, alone)))["monitoring-6"] == 0.5
+
+
 def test_a_release_past_the_gate_was_not_validated(found: Found) -> None:
     """Whatever its report says; the ledger tells who forced it."""
     passed = with_gate(found, judge(healthy(), AUGUST))
