@@ -52,7 +52,8 @@ class Ablation(msgspec.Struct, frozen=True, kw_only=True):
             )
         return [
             *lines,
-            "Better without where AUC differs by more than 0 and all others by less; intervals (95 %) resample days.",
+            "Better without where AUC differs by more than 0, and losses and errors by less; a gap is best at 0. "
+            "Intervals (95 %) resample days.",
             f"Next: roadworthy gate {self.ablated.reference}",
         ]
 
