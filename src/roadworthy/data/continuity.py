@@ -40,7 +40,7 @@ MOST = 0.5
 #: And this many times the largest share of a day before.
 BEYOND = 2.0
 #: Share of rows equal to one that is there, in all but the key, at which a batch came twice.
-AGAIN = 0.2
+AGAIN = 0.02
 #: A column of text with more values than this names things, of which new ones come every day.
 MOST_TEXTS = 1_000
 

@@ -1,0 +1,101 @@
+"""P8: one side keeps what the other cuts off, so that one thing has two names.
+
+In the field training kept `com.app$hl=en_US` and serving had `com.app`, so that the number of the app was learned from
+rows that it was never asked about; bundle names held odd Unicode besides. Here the history's files hold a share of
+their texts with a parameter behind them, or with a letter of another script in them; requests carry the plain text.
+
+Severity is the share of rows whose text is written otherwise; moderate is one in twenty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from roadworthy.data.tables import table_schema
+from roadworthy.drills.deployment import Deployment
+from roadworthy.drills.fault import Fault, Inject
+from roadworthy.features.declarations import Categories, Category
+
+PARAMETER = "$hl=en_US"
+
+#: A Latin letter, and the one of Cyrillic that looks like it.
+LETTERS = str.maketrans("aceopxyABEHKMOPTX", "асеорхуАВЕНКМОРТХ")
+
+
+def column_of_texts(deployment: Deployment) -> str:
+    """A column of the history whose texts a feature looks up and that may be longer; "" where there is none."""
+    schema = table_schema(deployment.settings.tables, deployment.model.history)
+    features = deployment.model.features.features.values()
+    names = [each.column_names[0] for each in features if isinstance(each.options, Category | Categories)]
+    for name in names:
+        column = schema.column(name)
+        if (
+            column is not None
+            and name not in schema.key
+            and column.kind in ("string", "strings")
+            and not column.length
+        ):
+            return name
+    return ""
+
+
+def written_otherwise(rows: pa.Table, name: str, chosen: np.ndarray, write: Callable[[str], str]) -> pa.Table:
+    """The rows with the text, or the first text of the list, of the chosen ones written otherwise."""
+    column = rows.column(name)
+    values = column.to_pylist()
+    for row in np.flatnonzero(chosen):
+        value = values[row]
+        if isinstance(value, str):
+            values[row] = write(value)
+        elif value:
+            values[row] = [write(value[0]), *value[1:]]
+    return rows.set_column(
+        rows.column_names.index(name), name, pa.chunked_array([pa.array(values, column.type)])
+    )
+
+
+def _written(write: Callable[[str], str]) -> Inject:
+    def inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+        name = column_of_texts(deployment)
+
+        def change(rows: pa.Table) -> pa.Table:
+            return written_otherwise(rows, name, chance.random(rows.num_rows) < severity, write)
+
+        deployment.rewrite(deployment.model.history, change)
+
+    return inject
+
+
+def _applies(deployment: Deployment) -> str:
+    return (
+        ""
+        if column_of_texts(deployment)
+        else "no text that it looks up in its own history can be longer than it is"
+    )
+
+
+FAULT = Fault(
+    id="P8",
+    name="string-parsing",
+    title="training keeps a parameter behind a name that requests do not have",
+    happened="Training kept `com.app$hl=en_US`, serving had `com.app` = index 3, so training saw unknown.",
+    stage="gate",
+    guards=("vocabulary", "served_like_trained", "ingest", "weights"),
+    inject=_written(lambda text: text + PARAMETER),
+    moderate=0.05,
+    applies=_applies,
+)
+
+VARIANTS = (
+    replace(
+        FAULT,
+        variant="look-alike",
+        title="some names of the history hold letters of another script",
+        happened="Bundle names held odd Unicode, so that one app was several.",
+        inject=_written(lambda text: text.translate(LETTERS)),
+    ),
+)
