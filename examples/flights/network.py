@@ -14,6 +14,9 @@ from sklearn.base import BaseEstimator
 
 MISSING, UNKNOWN, FIRST = 0, 1, 2
 
+# A number further from the mean than this many deviations counts as so far: rain is rare and then heavy.
+FARTHEST = 3.0
+
 # PyTorch's exporter keeps what it does in one place for the whole process.
 EXPORTING = threading.Lock()
 
@@ -39,7 +42,8 @@ class Layers(torch.nn.Module):
 
     def forward(self, numbers, categories):
         absent = torch.isnan(numbers)
-        standard = torch.where(absent, torch.zeros_like(numbers), (numbers - self.mean) / self.scale)
+        standard = ((numbers - self.mean) / self.scale).clamp(-FARTHEST, FARTHEST)
+        standard = torch.where(absent, torch.zeros_like(numbers), standard)
         parts = [standard, absent.to(numbers.dtype)]
         for name, columns in self.places.items():
             codes = categories[:, columns[0] : columns[-1] + 1]

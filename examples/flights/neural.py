@@ -11,4 +11,4 @@ import delay
 from network import Network
 
 late = replace(delay.delay, estimator=Network(lists={"been": "dest"}))
-cancelled = replace(cancelled.cancelled, estimator=Network(lists={"been": "dest"}))
+cancelled = replace(cancelled.cancelled, estimator=Network(lists={"been": "dest"}, decay=1.0))
