@@ -55,7 +55,8 @@ def main() -> int:
         clean = clean_windows(healthy, windows=WINDOWS, progress=report)
     page = write_page(settings.reports, matrix, clean)
     _show(matrix, clean, page)
-    _publish(matrix, clean, time.monotonic() - started, full=given.full)
+    name = "drill" if given.definition.stem == "delay" else f"drill-{given.definition.stem}"
+    _publish(name, matrix, clean, time.monotonic() - started, full=given.full)
     return 1 if matrix.failures() else 0
 
 
@@ -68,7 +69,7 @@ def _show(matrix: Matrix, clean: Clean, page: Path) -> None:
         console.print(sentence)
 
 
-def _publish(matrix: Matrix, clean: Clean, seconds: float, *, full: bool) -> None:
+def _publish(name: str, matrix: Matrix, clean: Clean, seconds: float, *, full: bool) -> None:
     guarded = [cell for cell in matrix.cells if not (cell.off or cell.skipped) and cell.moderate]
     caught = sum(cell.outcome == "caught" for cell in guarded)
     before = sum(cell.first is not None and cell.first.stage != "live" for cell in guarded)
@@ -118,7 +119,7 @@ def _publish(matrix: Matrix, clean: Clean, seconds: float, *, full: bool) -> Non
         )
     if not full:
         aims.append(Aim("the whole matrix", "< 15 min", f"{seconds / 60:.1f} min", seconds < 900))
-    publish("drill-full" if full else "drill", figures, aims)
+    publish(f"{name}-full" if full else name, figures, aims)
 
 
 if __name__ == "__main__":

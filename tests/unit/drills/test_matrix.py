@@ -120,8 +120,13 @@ def test_a_line_says_when_and_what_in_plain_words() -> None:
 def test_the_sum_names_everything_that_is_not_as_it_must_be() -> None:
     """A missed fault and an incomplete list of guards."""
     told = wording.summary(
-        matrix(cell("P3", (catch("limits"),)), cell("P5"), cell("P6", (catch("slices"),), off=("limits",)))
+        matrix(
+            cell("P3", (catch("limits"),), without=("cost",)),
+            cell("P5"),
+            cell("P6", (catch("slices"),), off=("limits",)),
+        )
     )
+    assert "P3: cost noticed too, which its list of guards lacks" in told
     assert told[0] == "1 of 2 drills of moderate severity were caught at or before their stage"
     assert any("P5 at 0.5, seed 0: missed; gate must catch it" in sentence for sentence in told)
     assert any("slices noticed: add them to its list" in sentence for sentence in told)
