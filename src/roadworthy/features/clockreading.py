@@ -1,7 +1,8 @@
 """Which of a user's functions read the clock: what they make of a row depends on when they are asked.
 
-Not here: running them. Their source is read; a function that calls one of the same module that reads it counts too.
-Someone who hides it (an attribute by name, a class of their own) is not found.
+Not here: running them. Their source is read; a function counts too that calls one of the same module that reads it, or
+that uses a name of the module to which the time of its import was given. Someone who hides it (an attribute by name, a
+class of their own) is not found.
 """
 
 from __future__ import annotations
@@ -38,7 +39,13 @@ def clock_readers(source: bytes) -> frozenset[str]:
         name: [node for node in ast.walk(function) if isinstance(node, ast.Call)]
         for name, function in functions.items()
     }
+    moments = _moments(tree, imported)
     found = {name for name, made in calls.items() if any(_reads(call, imported) for call in made)}
+    found |= {
+        name
+        for name, function in functions.items()
+        if any(isinstance(node, ast.Name) and node.id in moments for node in ast.walk(function))
+    }
     while True:
         through = {
             name
@@ -59,6 +66,18 @@ def _imported(tree: ast.Module) -> dict[str, str]:
         elif isinstance(node, ast.ImportFrom):
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def _moments(tree: ast.Module, imported: dict[str, str]) -> set[str]:
+    """Names of the module that hold when it was imported."""
+    return {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and any(isinstance(part, ast.Call) and _reads(part, imported) for part in ast.walk(node.value))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def _reads(call: ast.Call, imported: dict[str, str]) -> bool:

@@ -33,3 +33,17 @@ def test_every_way_to_ask_the_time_is_found(body: str) -> None:
 def test_times_that_are_no_clock_are_not(body: str) -> None:
     """A fixed time, and a method of something else."""
     assert not clock_readers(f"{HEAD}def f(x):\n    return {body}\n".encode())
+
+
+def test_whoever_asks_somebody_who_asks_the_time_reads_the_clock() -> None:
+    """Through other functions, however many, and through the time at which the module was imported."""
+    body = """
+NOW = time.time() * 1e6
+START = 0.0
+def first(x): return time.time()
+def second(x): return first(x) - x
+def third(x): return second(x) * 2
+def since(x): return (NOW - x) / 7
+def apart(x): return x - START
+"""
+    assert clock_readers(f"{HEAD}{body}".encode()) == {"first", "second", "third", "since"}
