@@ -15,6 +15,6 @@ bought = Model(
     outcome=outcome("bought", known_at="ended", window="2h"),
     features=Features(**known),
     estimator=LGBMClassifier(n_estimators=60, num_leaves=15, learning_rate=0.05, min_child_samples=100),
-    limits={"auc": ">= 0.55", "calibration_error": "<= 0.10"},
-    checks={"data": "advisory"},  # nobody is called on some days
+    limits={"auc": ">= 0.55", "calibration_error": "<= 0.15"},
+    checks={"data": "advisory", "sampling": "advisory"},  # calls come in campaigns
 )

@@ -175,14 +175,12 @@ def _ruling(interval: Interval, limit: Limit | None) -> Ruling:
 
 def _sentence(name: str, measure: Measure, gap: Gap, cut: float, limit: Limit | None, ruling: Ruling) -> str:
     found = gap.interval
-    shown = f"{number(abs(found.value))} [{number(found.low)}, {number(found.high)}]"
+    shown = f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
     who = f"{name}={gap.group or '(missing)'}"
     if measure == "tpr":
-        side = "above" if found.value > 0 else "below"
-        what = f"true positive rate of {who} at cut {number(cut)} is {shown} {side} that of all others"
+        what = f"true positive rate of {who} at cut {number(cut)}, minus that of all others: {shown}"
     else:
-        side = "too much" if found.value > 0 else "too little"
-        what = f"scores of {who} are {shown} {side}"
+        what = f"mean score of {who}, minus its rate: {shown}"
     if limit is None:
         against = "no limit is declared"
     elif ruling == "insufficient":

@@ -196,12 +196,12 @@ def _carried(found: Carried) -> float:
 
 
 def _missing(found: Carried) -> str:
-    trained = number(found.there / max(found.trained, 1))
+    trained = f"{found.there / max(found.trained, 1):.1%}"
     if found.constant and found.sent:
         how = f"every served request carries one and the same value of {found.column}, which is rare in the history"
     else:
         how = (
-            f"{found.column} is there in {trained} of the history and in {number(found.sent / found.served)} of the "
+            f"{found.column} is there in {trained} of the history and in {found.sent / found.served:.1%} of the "
             "served requests"
         )
     return (

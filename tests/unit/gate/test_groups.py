@@ -42,9 +42,10 @@ def test_a_group_whose_scores_are_lowered_is_named() -> None:
     found = by_measure(unfair(0.5))
     assert {verdict.ruling for verdict in found.values()} == {"fail"}
     assert "age=" in found["tpr"].reason
-    assert "below that of all others, beyond limit <= 0.15" in found["tpr"].reason
-    assert found["calibration"].reason.startswith("scores of age=young are")
-    assert "too little" in found["calibration"].reason
+    assert found["tpr"].reason.startswith("true positive rate of age=young at cut")
+    assert "minus that of all others: -0." in found["tpr"].reason
+    assert "beyond limit <= 0.15" in found["tpr"].reason
+    assert found["calibration"].reason.startswith("mean score of age=young, minus its rate: -0.")
 
 
 def test_without_limits_the_largest_gaps_are_told_and_nothing_blocks() -> None:

@@ -80,7 +80,7 @@ def test_an_input_that_served_requests_lack_is_refused() -> None:
     """It is there in all of the history and in nothing that is served: it was filled in afterwards."""
     found = part(carried(sent=0), "served")
     assert found.ruling == "fail"
-    assert "duration is there in 1 of the history and in 0 of the served requests" in found.reason
+    assert "duration is there in 100.0% of the history and in 0.0% of the served requests" in found.reason
 
 
 def test_an_input_that_is_filled_with_one_value_when_served_is_refused() -> None:
