@@ -143,7 +143,7 @@ FAULT = Fault(
     stage="gate",
     guards=(
         "constant_output", "better_than_baseline", "limits", "champion", "calibration", "champion_rows", "learned",
-        "slices", "mean_output", "prediction_distance", "prediction_p50", "prediction_p99", "performance",
+        "slices", "cost", "weights", "mean_output", "prediction_distance", "prediction_p50", "prediction_p99", "performance",
     ),
     inject=_empty(1.0),
     live=True,

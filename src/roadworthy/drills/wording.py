@@ -107,11 +107,11 @@ def summary(matrix: Matrix) -> list[str]:
     if unguarded:
         missed = sum(not cell.catches for cell in unguarded)
         said.append(f"with their guards off, {missed} of {len(unguarded)} were missed, as they must be")
-    for cell in guarded:
-        if cell.without:
-            said.append(
-                f"{cell.fault}: {', '.join(cell.without)} noticed too, which its list of guards lacks"
-            )
+    said += [
+        f"{cell.fault}: {', '.join(cell.without)} noticed too, which its list of guards lacks"
+        for cell in guarded
+        if cell.without
+    ]
     skipped = [cell for cell in matrix.cells if cell.skipped]
     if skipped:
         said.append(f"{len(skipped)} do not apply to this model: {', '.join(cell.fault for cell in skipped)}")

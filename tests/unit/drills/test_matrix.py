@@ -53,7 +53,7 @@ def test_a_fault_is_chosen_with_all_its_kinds_or_alone() -> None:
     """`P3` is every way in which training breaks."""
     assert len(faults(["P3"])) > 1
     assert [fault.key for fault in faults(["P3:diverged"])] == ["P3:diverged"]
-    with pytest.raises(UnknownName, match="no drill is called X9; there are P1.*P3"):
+    with pytest.raises(UnknownName, match=r"no drill is called X9; there are P1.*P3"):
         faults(["X9"])
 
 
