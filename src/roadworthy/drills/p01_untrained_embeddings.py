@@ -11,11 +11,12 @@ Severity is the share of training rows that have such an entry; moderate touches
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault
@@ -31,22 +32,43 @@ Fit = Callable[..., Any]
 _NEARLY = 0.8
 
 
-def train_on_less(*, column: str, at_least: int, share: float, seed: int) -> None:
+def train_on_less(*, columns: Sequence[tuple[str, int]], share: float, seed: int) -> None:
     """Leave the labels of some entries out of training; the patch of a training process.
 
-    column    input whose texts are the entries
-    at_least  rows a text must have to be an entry
+    columns   inputs whose texts are entries, each with the rows a text must have to be one
     """
 
     def lessening(honest: Fit) -> Fit:
         def fit(recipe: Any, schema: Any, rows: Batch, y: Floats, **more: Any) -> Any:
-            texts = rows.columns[column]
-            assert isinstance(texts, Strings), "a category is text"
+            texts, at_least = finest([(_texts(rows, name), least) for name, least in columns], share)
             return honest(recipe, schema, rows, without_labels(texts, y, at_least, share, seed), **more)
 
         return fit
 
     wrap(training, "fit", lessening)
+
+
+def finest(columns: Sequence[tuple[Strings, int]], share: float) -> tuple[Strings, int]:
+    """The column with the most entries among those whose entries have twice that share of rows; else the fullest."""
+
+    def entries(column: tuple[Strings, int]) -> npt.NDArray[np.int64]:
+        counts = _counts(column[0])
+        return counts[counts >= column[1]]
+
+    enough = [each for each in columns if entries(each).sum() >= 2 * share * len(each[0].codes)]
+    if enough:
+        return max(enough, key=lambda each: len(entries(each)))
+    return max(columns, key=lambda each: int(entries(each).sum()))
+
+
+def _texts(rows: Batch, name: str) -> Strings:
+    texts = rows.columns[name]
+    assert isinstance(texts, Strings), "a category is text"
+    return texts
+
+
+def _counts(texts: Strings) -> npt.NDArray[np.int64]:
+    return np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.uniques)).astype(np.int64)
 
 
 def without_labels(texts: Strings, y: Floats, at_least: int, share: float, seed: int) -> Floats:
@@ -56,7 +78,7 @@ def without_labels(texts: Strings, y: Floats, at_least: int, share: float, seed:
     >>> np.isnan(without_labels(texts, np.ones(5), 1, 0.6, 0)).sum() >= 1
     True
     """
-    counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.uniques))
+    counts = _counts(texts)
     entries = np.flatnonzero(counts >= at_least).tolist()
     order = np.random.default_rng(seed).permutation(entries).tolist()
     wanted = share * len(y)
@@ -76,40 +98,35 @@ def without_labels(texts: Strings, y: Floats, at_least: int, share: float, seed:
     return changed
 
 
-def _category(deployment: Deployment) -> tuple[str, str, int] | None:
-    """Name, input and smallest count of the category that asks for most rows an entry; None where there is none."""
-    found = [
-        (name, feature.column_names[0], feature.options.min_count)
+def _categories(deployment: Deployment) -> dict[str, tuple[str, int]]:
+    """Features that are categories of plain text → their input and the rows that make a text an entry."""
+    return {
+        name: (feature.column_names[0], feature.options.min_count)
         for name, feature in deployment.model.features.features.items()
         if isinstance(feature.options, Category) and feature.options.clean is None and not feature.sensitive
-    ]
-    return max(found, key=lambda each: each[2], default=None)
+    }
 
 
 def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
-    _, column, at_least = _chosen(deployment)
-    seed = int(chance.integers(2**31))
-    deployment.patch("training", train_on_less, column=column, at_least=at_least, share=severity, seed=seed)
+    columns = list(_categories(deployment).values())
+    deployment.patch(
+        "training", train_on_less, columns=columns, share=severity, seed=int(chance.integers(2**31))
+    )
 
 
 def _with_one_hot(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
-    category, *_ = _chosen(deployment)
     deployment.redeclare(
-        estimator=f"_OneHotAtRandom({category!r})",
+        estimator=f"_OneHotAtRandom({tuple(_categories(deployment))!r})",
         imports="from roadworthy.drills.random_start import OneHotAtRandom as _OneHotAtRandom",
     )
     _inject(deployment, severity, chance)
 
 
-def _chosen(deployment: Deployment) -> tuple[str, str, int]:
-    found = _category(deployment)
-    assert found is not None, "the fault applies"
-    return found
-
-
 def _has_category(deployment: Deployment) -> str:
     return (
-        "" if _category(deployment) else "it has no category that could know entries which training never met"
+        ""
+        if _categories(deployment)
+        else "it has no category that could know entries which training never met"
     )
 
 

@@ -1,6 +1,6 @@
 """A regression on one-hot categories whose coefficients begin at random, as those of a network do; what P1 needs.
 
-Healthy without a fault: only the entries of one category begin at random, and each that training shows is learned.
+Healthy without a fault: only entries of some categories begin at random, and each that training shows is learned.
 It stands in the altered file of the user, never in a server: what serves is its graph.
 """
 
@@ -28,17 +28,17 @@ _STEPS = 60
 class OneHotAtRandom:
     """Logistic regression without a penalty, from a random start.
 
-    category       the column whose coefficients begin at random; all others begin at 0
+    categories     columns whose coefficients begin at random; all others begin at 0
     random_state   decides the start
     """
 
-    def __init__(self, category: str = "", random_state: int | None = None) -> None:
-        self.category = category
+    def __init__(self, categories: Sequence[str] = (), random_state: int | None = None) -> None:
+        self.categories = categories
         self.random_state = random_state
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """As scikit-learn asks for them."""
-        return {"category": self.category, "random_state": self.random_state}
+        return {"categories": self.categories, "random_state": self.random_state}
 
     def set_params(self, **given: Any) -> OneHotAtRandom:
         """As scikit-learn sets them."""
@@ -54,12 +54,13 @@ class OneHotAtRandom:
             known = rows[:, place][~np.isnan(rows[:, place])]
             rows[np.isnan(rows[:, place]), place] = known.mean() if known.size else 0.0
         matrix, spread = design(rows, columns)
+        chance = np.random.default_rng(self.random_state)
         start, first = np.zeros(matrix.shape[1]), 0
         for column in columns:
             end = first + (column.size if column.kind == "category" else 1)
-            if column.name == self.category:
+            if column.name in self.categories:
                 entries = start[first + RESERVED : end]
-                entries[:] = np.random.default_rng(self.random_state).normal(0.0, SPREAD, len(entries))
+                entries[:] = chance.normal(0.0, SPREAD, len(entries))
             first = end
 
         def loss(weights: Floats) -> tuple[float, Floats]:

@@ -54,6 +54,15 @@ def test_about_the_share_of_rows_loses_its_labels() -> None:
         assert all(lost[texts.codes == texts.uniques.index(str(text))].all() for text in touched)
 
 
+def test_entries_are_left_out_of_a_column_that_has_enough_of_them() -> None:
+    """Of two columns the one with more entries, unless those have too few rows to make the severity."""
+    few = Strings.of(["UA", "B6"] * 500)
+    many = Strings.of([f"N{number % 50}" for number in range(1_000)])
+    rare = Strings.of([f"X{number}" for number in range(1_000)])
+    assert p01.finest([(few, 1), (many, 1), (rare, 5)], 0.05)[0] is many
+    assert p01.finest([(few, 1), (many, 30), (rare, 5)], 0.05)[0] is few
+
+
 def test_a_random_start_learns_what_it_is_shown() -> None:
     """Else the drill would show a model that nobody would release."""
     column = type("Column", (), {"name": "carrier", "kind": "category", "size": 5})
@@ -62,6 +71,6 @@ def test_a_random_start_learns_what_it_is_shown() -> None:
     codes, gust = chance.integers(2, 5, 4_000), chance.normal(size=4_000)
     late = (chance.random(4_000) < np.array([0, 0, 0.1, 0.5, 0.9])[codes]).astype(float)
     rows = np.column_stack([codes, gust]).astype(float)
-    fitted = OneHotAtRandom("carrier", random_state=0).fit(rows, late, (column, wind))
+    fitted = OneHotAtRandom(["carrier"], random_state=0).fit(rows, late, (column, wind))
     rates = 1 / (1 + np.exp(-(fitted.weights_[2:5, 0] + fitted.intercept_)))
     assert np.abs(rates - [0.1, 0.5, 0.9]).max() < 0.05
