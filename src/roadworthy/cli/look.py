@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from roadworthy.cli.build import ModelFile, Which
+from roadworthy.cli.build import ModelFile, Reference, Which
 from roadworthy.cli.operate import Actor, ModelName, Reason, chosen
 from roadworthy.cli.output import AsJson, Options, show, table
 
@@ -245,4 +245,32 @@ def scorecard(
     show(card, lines(card), as_json=as_json)
 
 
-COMMANDS = (monitor, tick, log, trace, compare, report, replay, scorecard)
+def vectors(
+    context: typer.Context,
+    reference: Reference,
+    logged: Annotated[
+        str | None, typer.Option(help="Compare with what a second implementation logged under this name.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(help="Largest difference to accept; that of the version's format by default."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Golden requests of a version, to ask a second implementation of it; and whether what that logged is the same."""
+    from roadworthy.jobs.vectors import compare_logged
+    from roadworthy.jobs.vectors import vectors as run
+
+    options: Options = context.obj
+    stores = options.stores()
+    if logged is None:
+        found = run(stores, reference)
+        columns = ("golden request", "output")
+        show(found, [table(columns, [(one.name, one.output) for one in found])], as_json=as_json)
+        return 0
+    verdict = compare_logged(stores, reference, logged, tolerance=tolerance)
+    show(verdict, f"{verdict.subject}: {verdict.ruling}: {verdict.reason}", as_json=as_json)
+    return 0 if verdict.ruling == "pass" else 1
+
+
+COMMANDS = (monitor, tick, log, trace, compare, report, replay, scorecard, vectors)
