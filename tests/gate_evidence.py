@@ -11,7 +11,7 @@ from data_evidence import days_of_rows
 from leakage_evidence import untold
 from parameter_evidence import parameters
 from people_evidence import rated
-from quality_evidence import in_slices, rivals
+from quality_evidence import in_slices, rare_entries, rivals
 from roadworthy.features.batch import Batch, Strings
 from roadworthy.gate.approvals_facts import Approvals
 from roadworthy.gate.batch_invariance_facts import Padding
@@ -85,6 +85,7 @@ def healthy(rows: int = 8_000) -> Evidence:
         data=days_of_rows(),
         learned=rivals(question),
         slices=in_slices(question),
+        sparse_categories=rare_entries(question),
         sampling=Sampling(declared=""),
         parameters=parameters(),
     )

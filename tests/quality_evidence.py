@@ -6,6 +6,7 @@ import numpy as np
 
 from roadworthy.gate.learned_facts import Heuristic, Learned
 from roadworthy.gate.slices_facts import Grouping, Slices
+from roadworthy.gate.sparse_categories_facts import SparseCategories, SparseColumn
 
 
 def rivals(question: np.ndarray) -> Learned:
@@ -37,6 +38,21 @@ def in_slices(question: np.ndarray) -> Slices:
         ),
         trained_rate=0.27,
     )
+
+
+def rare_entries(question: np.ndarray) -> SparseCategories:
+    """A carrier of whose last entry training had five rows, and about which it is as right as about the others."""
+    chance = np.random.default_rng(12)
+    entry = chance.choice(4, question.size, p=[0.4, 0.3, 0.2, 0.1]).astype(np.int64)
+    rows = np.flatnonzero(entry == 3)
+    carrier = SparseColumn(
+        column="carrier",
+        entry=entry,
+        trained=np.array([90_000.0, 50_000.0, 25_000.0, 5.0]),
+        rows=rows,
+        typical=probability(question[rows] + chance.normal(0.0, 0.5, rows.size)),
+    )
+    return SparseCategories(columns=(carrier,))
 
 
 def probability(logit: np.ndarray) -> np.ndarray:

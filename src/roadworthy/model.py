@@ -31,7 +31,7 @@ from roadworthy.verdict import Limit
 #: What `limits` may name: metrics of the gate, and the loss against the champion that is tolerated.
 LIMIT_NAMES = (
     "auc", "log_loss", "brier", "calibration_error", "calibration_gap", "champion_log_loss", "slice_log_loss",
-    "sampling_factor", "alone_auc", "auc_jump",
+    "sampling_factor", "sparse_log_loss", "alone_auc", "auc_jump",
     "groups_tpr_gap", "groups_calibration_gap",
 )  # fmt: skip
 

@@ -33,6 +33,7 @@ from roadworthy.gate import (
     sampling,
     served_like_trained,
     slices,
+    sparse_categories,
     too_good_alone,
     vocabulary,
     weights,
@@ -56,6 +57,7 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
         limits.CHECK,
         sampling.CHECK,
         calibration.CHECK,
+        sparse_categories.CHECK,
         groups.CHECK,
     ),
     "compared": (

@@ -27,6 +27,7 @@ from roadworthy.gate.reproducible_facts import Reproducible
 from roadworthy.gate.sampling_facts import Sampling
 from roadworthy.gate.served_like_trained_facts import ServedLikeTrained
 from roadworthy.gate.slices_facts import Slices
+from roadworthy.gate.sparse_categories_facts import SparseCategories
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.gate.vocabulary_facts import VocabularyFacts
 from roadworthy.gate.weights_facts import WeightFacts
@@ -172,6 +173,7 @@ class Evidence:
     learned: Learned | None = None
     slices: Slices | None = None
     sampling: Sampling | None = None
+    sparse_categories: SparseCategories | None = None
     parameters: WeightFacts | None = None
     infrastructure: Infrastructure | None = None
     reproducible: Reproducible | None = None

@@ -24,6 +24,7 @@ ELSEWHERE = frozenset(
         "champion_log_loss",
         "slice_log_loss",
         "sampling_factor",
+        "sparse_log_loss",
         "alone_auc",
         "auc_jump",
         "groups_tpr_gap",

@@ -8,9 +8,9 @@ declared     With `Model(sampling={"negative": 0.1})`, or a column with each row
              over resampled days, is a fail; the declared rates are not those of the rows.
 undeclared   Rows per day of the more frequent outcome, held out beside the last 28 days of training. Where they grow
              more than 1.4 times (`sampling_factor`), surely by a quarter, and those of the other outcome by surely
-             less, or less than half of that (as logarithms), training rows were sampled and held-out ones were not, and nobody said so.
-             Seasons do not look like this: they move the rarer outcome. `Model(sampling={"negative": 1.0})` says that
-             nothing was sampled, and is judged as any declaration.
+             less, or less than half of that (as logarithms), training rows were sampled and held-out ones were not,
+             and nobody said so. Seasons do not look like this: they move the rarer outcome.
+             `Model(sampling={"negative": 1.0})` says that nothing was sampled, and is judged as any declaration.
 
 What was sampled alike in training and held-out rows does not show here, only in traffic. The correction of the odds is
 that of King and Zeng (2001), Logistic Regression in Rare Events Data, and Elkan (2001), Foundations of Cost-Sensitive

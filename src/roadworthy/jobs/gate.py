@@ -37,6 +37,7 @@ from roadworthy.jobs.gate_padding import padding
 from roadworthy.jobs.gate_reproducible import reproducible
 from roadworthy.jobs.gate_served_like_trained import served_like_trained
 from roadworthy.jobs.gate_slices import lay_slices
+from roadworthy.jobs.gate_sparse_categories import sparse_categories_of
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
 from roadworthy.jobs.gate_weights import weight_facts
@@ -176,6 +177,7 @@ def measure(
     parameters = step("read the parameters", lambda: weight_facts(stores, row, scorer, seen, champion))
     kept = holdout_path(stores, row.digest).parent
     known = _known(stores, row, route, champion)
+    texts = step("read the vocabularies", lambda: vocabulary_facts(kept, scorer.features, batch))
     return replace(
         known,
         holdout=holdout,
@@ -188,7 +190,10 @@ def measure(
         ratings=ratings_of(stores, row, table, scorer.unit, holdout, known.champion_version),
         leakage=leakage,
         groups=groups_of(row, table),
-        vocabularies=step("read the vocabularies", lambda: vocabulary_facts(kept, scorer.features, batch)),
+        vocabularies=texts,
+        sparse_categories=step(
+            "score rare categories", lambda: sparse_categories_of(scorer, seen[0], texts, SEED)
+        ),
         data=step("look at the data", lambda: data_facts(stores, row, kept)),
         learned=step("score its rivals", lambda: rivals(stores, row, table, batch)),
         sampling=sampling_of(row, scorer),

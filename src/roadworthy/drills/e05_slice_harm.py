@@ -1,0 +1,95 @@
+"""E5: a new version is as good as the old one on average, and worse for a group.
+
+In the field an experiment was won on average and lost by those who mattered. Here the labels of one group of rows are
+wrong in training: a share of them says the opposite. The other rows, most of them, are learned as before.
+
+The group is the smallest value of a declared slice, or else of a text that the model reads, with at least 5 % of the
+training rows. Severity is the share of its labels that say the opposite, up to a half: then they say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from roadworthy.data.tables import table_schema
+from roadworthy.drills.deployment import Deployment
+from roadworthy.drills.fault import Fault
+from roadworthy.drills.launcher import wrap
+from roadworthy.features.batch import Batch, Floats, Strings
+from roadworthy.jobs import train as training
+
+Fit = Callable[..., Any]
+
+#: Smallest share of the training rows that a group may be.
+SHARE = 0.05
+
+#: Share of the group's labels that say the opposite at most.
+MOST = 0.5
+
+
+def turn_labels(*, column: str, value: str, share: float, seed: int) -> None:
+    """Let a share of a group's labels say the opposite in training; the patch of a training process."""
+
+    def turning(honest: Fit) -> Fit:
+        def fit(recipe: Any, schema: Any, rows: Batch, y: Floats, **more: Any) -> Any:
+            texts = rows.columns[column]
+            assert isinstance(texts, Strings), "a group is a value of text"
+            held = np.array([text == value for text in (*texts.uniques, None)])[texts.codes]
+            turned = held & (np.random.default_rng(seed).random(len(y)) < share)
+            return honest(recipe, schema, rows, np.where(turned, 1.0 - y, y), **more)
+
+        return fit
+
+    wrap(training, "fit", turning)
+
+
+def group_of(deployment: Deployment) -> tuple[str, str]:
+    """Column and value of the group; two empty texts where there is none."""
+    model, home = deployment.model, deployment.settings.tables
+    kinds = {column.name: column.kind for column in table_schema(home, model.history).columns}
+    carried = [*model.slices, *model.input_columns(), *model.context]
+    for column in (name for name in carried if kinds.get(name) == "string" and name != model.unit):
+        files = sorted((home / model.history).glob("*.parquet"))
+        values = [
+            text for file in files for text in pq.read_table(file, columns=[column])[column].to_pylist()
+        ]
+        names, counts = np.unique([text for text in values if text is not None], return_counts=True)
+        large = np.flatnonzero(counts >= SHARE * len(values))
+        if large.size > 1:
+            return column, str(names[large[np.argmin(counts[large])]])
+    return "", ""
+
+
+def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+    column, value = group_of(deployment)
+    deployment.patch(
+        "training",
+        turn_labels,
+        column=column,
+        value=value,
+        share=MOST * severity,
+        seed=int(chance.integers(2**31)),
+    )
+
+
+def _has_group(deployment: Deployment) -> str:
+    return "" if group_of(deployment)[0] else "no text that it carries parts its rows into groups"
+
+
+FAULT = Fault(
+    id="E5",
+    name="slice-harm",
+    title="as good on average, worse for a group",
+    happened="A version that was better on average was worse for a group of users, and nobody looked at them apart.",
+    stage="gate",
+    guards=(
+        "slices", "champion", "limits", "calibration", "champion_rows", "better_than_baseline", "learned", "groups",
+    ),
+    inject=_inject,
+    moderate=0.6,
+    applies=_has_group,
+)  # fmt: skip
