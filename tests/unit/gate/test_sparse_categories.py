@@ -32,7 +32,12 @@ def random_entries(spread: float, entries: int = 60) -> Evidence:
     moved = chance.normal(-0.5, spread, entries)[chance.integers(0, entries, rows.size)]
     scores = holdout.candidate.copy()
     scores[rows] = 1 / (1 + np.exp(-(np.log(scores[rows] / (1 - scores[rows])) + moved)))
-    return replace(healthy(), holdout=replace(holdout, candidate=scores))
+    beside = replace(column(), typical=holdout.candidate[rows])
+    return replace(
+        healthy(),
+        holdout=replace(holdout, candidate=scores),
+        sparse_categories=SparseCategories(columns=(beside,)),
+    )
 
 
 def test_entries_that_kept_random_values_fail_though_their_mean_is_right() -> None:
