@@ -53,6 +53,17 @@ def test_a_limit_is_found_however_it_is_looked_up(tmp_path: Path) -> None:
     assert documentation.limits_read(module) == ("auc", "brier")
 
 
+def test_a_list_in_a_docstring_is_a_list_on_the_page() -> None:
+    """And what follows it without a gap is not swallowed by its last entry."""
+    page = documentation.page(next(check for check in CHECKS if check.name == "champion"))
+    assert "\n- **fail**: the interval does not keep the margin" in page
+    text = documentation.markdown(
+        "pass   it holds\n       everywhere\nfail   it does not\nOtherwise nothing is said."
+    )
+    assert text == "- **pass**: it holds everywhere\n- **fail**: it does not\n\nOtherwise nothing is said."
+    assert documentation.markdown("Plain words\nin two lines") == "Plain words\nin two lines"
+
+
 def test_every_group_asks_something() -> None:
     """The catalogue and the report speak of the same groups."""
     assert list(GROUPS) == list(wording.GROUPS)

@@ -69,7 +69,7 @@ def page(check: Check) -> str:
         f"# {question}?",
         f"`{check.name}` · {_counts(check)} by default · [{wording.group(GROUP_OF[check.name])}]({INDEX})",
         more.strip(),
-        *map(_markdown, body.strip().split("\n\n")),
+        *map(markdown, body.strip().split("\n\n")),
         "## When it does not pass",
         check.remedy,
         *_limits(module),
@@ -77,10 +77,10 @@ def page(check: Check) -> str:
     return "\n\n".join(filter(None, parts)) + "\n\n" + _origin(f"src/roadworthy/gate/{check.name}.py")
 
 
-def _markdown(paragraph: str) -> str:
+def markdown(paragraph: str) -> str:
     """A paragraph as it is; a list of terms, each followed by two spaces or more and its text, as a list.
 
-    >>> print(_markdown("pass   the interval keeps\\n       the margin\\nfail   it does not"))
+    >>> print(markdown("pass   the interval keeps\\n       the margin\\nfail   it does not"))
     - **pass**: the interval keeps the margin
     - **fail**: it does not
     """
@@ -88,12 +88,13 @@ def _markdown(paragraph: str) -> str:
     if not re.match(_TERM, lines[0]) or lines[0].startswith(" "):
         return paragraph
     items: list[str] = []
-    for line in lines:
-        term = re.match(_TERM, line)
-        if term:
+    for at, line in enumerate(lines):
+        if term := re.match(_TERM, line):
             items.append(f"- **{term[1]}**: {term[2]}")
-        else:
+        elif line.startswith(" "):
             items[-1] += f" {line.strip()}"
+        else:  # the list has ended
+            return "\n".join([*items, "", *lines[at:]])
     return "\n".join(items)
 
 
