@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from roadworthy.stats import metrics
+from roadworthy.stats.agreement import cohen_kappa, observed_agreement
 from roadworthy.stats.metrics import Confusion
 
 
@@ -34,6 +35,13 @@ def test_f1_is_the_harmonic_mean(precision, recall, f1) -> None:
     )
     assert counts.precision == pytest.approx(precision, abs=1e-5)
     assert round(counts.f1, 3) == f1
+
+
+def test_an_inspector_reaches_this_much_of_the_truth() -> None:
+    """Human-level performance: truth 1 1 1 0 0 0, inspector 1 0 1 0 0 1. They agree in 4 of 6; Cohen's kappa 1/3."""
+    truth, inspector = np.array([1, 1, 1, 0, 0, 0]), np.array([1, 0, 1, 0, 0, 1])
+    assert observed_agreement(truth, inspector) == 4 / 6
+    assert cohen_kappa(truth, inspector) == pytest.approx(1 / 3)
 
 
 def test_a_model_that_always_says_a_quarter_is_worth_this_much() -> None:
