@@ -265,8 +265,15 @@ def _beside(
     stores: Stores, holdout: Holdout, table: pa.Table, candidate: Scorer, champion: Scorer
 ) -> Holdout:
     """The held-out rows with what the champion says of them: hashed where it wants hashes, nothing where it wants
-    texts and the candidate's rows hold hashes.
+    texts and the candidate's rows hold hashes, or columns that they do not hold.
     """
+    absent = [name for name in champion.features.schema.names() if name not in table.column_names]
+    if absent:
+        why = (
+            f"it reads {', '.join(absent)}, which these rows do not hold; name them as context of the model and train "
+            'again, or to release this version nevertheless, give --force "a reason"'
+        )
+        return replace(holdout, unscored=why)
     hashed, wanted = candidate.schema.sensitive, champion.schema.sensitive
     lost = [name for name in champion.features.schema.names() if name in hashed and name not in wanted]
     if lost:

@@ -69,3 +69,17 @@ def test_the_owner_of_a_model_says_which_checks_block(town: Town, town_stores: S
     assert town.train(town_stores).redeclared == ("checks",)
     after = {note.name: note.required for note in gate(town_stores, f"{MODEL}@1").report.checks}
     assert {name for name in before if before[name] != after[name]} == {"batch_invariance", "champion_rows"}
+
+
+def test_a_candidate_that_leaves_out_an_input_of_the_champion_is_told_what_to_do(
+    town: Town, town_stores: Stores
+) -> None:
+    """Nobody can score the champion on rows without it; that blocks, and is no crash."""
+    serve(town_stores, Route(champion=1))
+    text = town.definition.read_text()
+    town.definition.write_text(text.replace('        weight=number("weight"),\n', ""))
+    candidate = town.train(town_stores, OPENED + DAY)
+    report = gate(town_stores, candidate.reference).report
+    said = {verdict.check: verdict for verdict in report.verdicts}
+    assert said["champion"].ruling == "error"
+    assert "it reads weight, which these rows do not hold; name them as context" in said["champion"].reason
