@@ -66,6 +66,7 @@ class Fault:
                of which may catch it; with all of them off nothing else does
     inject     (deployment, severity in [0, 1], chance) → None; changes the deployment
     moderate   the severity at which it must be caught: what costs 5 % relative log loss or touches 5 % of rows
+    graded     whether its severity makes a difference; without it there is one severity to drill, the moderate one
     live       whether it has a live half, to be replayed when nothing before caught it
     applies    "" where the model can have this fault, else why it cannot, as a sentence
     """
@@ -79,6 +80,7 @@ class Fault:
     inject: Inject
     variant: str = ""
     moderate: float = 0.5
+    graded: bool = True
     live: bool = False
     applies: Callable[[Deployment], str] = always
 

@@ -116,12 +116,15 @@ def wanted(
     *,
     ablation: bool = False,
 ) -> tuple[Wanted, ...]:
-    """The cells of a run: faults × severities × seeds, and with `ablation` each fault once without its guards."""
+    """The cells of a run: faults × severities × seeds, and with `ablation` each fault once without its guards.
+
+    A fault that is there or not has its moderate severity only.
+    """
     listed = list(chosen)
     cells = [
         Wanted(fault=fault.key, severity=severity, seed=seed)
         for fault in listed
-        for severity in severities
+        for severity in (severities if fault.graded else (None,))
         for seed in seeds
     ]
     if ablation:

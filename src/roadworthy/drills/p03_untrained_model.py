@@ -143,14 +143,18 @@ FAULT = Fault(
     stage="gate",
     guards=(
         "constant_output", "better_than_baseline", "limits", "champion", "calibration", "champion_rows", "learned",
-        "slices", "cost", "weights", "mean_output", "prediction_distance", "prediction_p50", "prediction_p99", "performance",
+        "slices", "cost", "weights", "mean_output", "prediction_mean", "prediction_distance", "prediction_p50",
+        "prediction_p99", "calibration_error", "performance",
     ),
     inject=_empty(1.0),
+    graded=False,
     live=True,
 )  # fmt: skip
 
 VARIANTS: tuple[Fault, ...] = (
-    _kind("label-noise", "labels of a share of rows drawn anew", _labels("noise"), moderate=0.35),
+    _kind(
+        "label-noise", "labels of a share of rows drawn anew", _labels("noise"), moderate=0.35, graded=True
+    ),
     _kind("shuffled-labels", "all labels shuffled", _labels("shuffled")),
     _kind("day-late-labels", "every label is that of the day before", _labels("day-late")),
     _kind("half-empty", "half of the features arrived empty in training", _empty(0.5)),

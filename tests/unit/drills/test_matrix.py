@@ -62,6 +62,10 @@ def test_the_cells_are_faults_by_severities_by_seeds_and_once_without_guards() -
     cells = wanted(faults(["S1", "S2"]), [None, 0.1], [4, 5, 6], ablation=True)
     assert len(cells) == 2 * 2 * 3 + 2
     assert sum(each.unguarded for each in cells) == 2
+    once = wanted(faults(["P3:diverged", "P3:label-noise"]), [None, 0.1], [0])
+    assert [(each.fault, each.severity) for each in once] == [
+        ("P3:label-noise", None), ("P3:label-noise", 0.1), ("P3:diverged", None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
