@@ -19,6 +19,7 @@ from roadworthy.jobs.scored_alone import scored_alone
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import holdout_path, manifest_path
 from roadworthy.model import load_definition
+from roadworthy.stats.metrics import auc
 from roadworthy.traffic import Route
 from roadworthy.verdict import Verdict
 from smalltown import MODEL, OPENED, WEEK, Town, answer, serve
@@ -129,7 +130,7 @@ def test_a_time_and_a_length_made_from_the_outcome_are_found_and_a_planned_time_
     """An hour after the outcome, the minutes until it; the planned arrival lies fixed from the question."""
     chance = np.random.default_rng(2)
     asked = np.arange(500) * 7 * HOUR
-    known = asked + chance.integers(1, 10**10, 500)
+    known = asked + chance.integers(1, 9, 500) * HOUR // 2
     waited = Batch(
         {
             "filed": known + HOUR,
@@ -156,11 +157,11 @@ def test_outcomes_known_a_fixed_time_after_the_question_say_nothing() -> None:
 
 
 def test_no_input_profits_from_its_own_row() -> None:
-    """A name that stands in one row only says nothing, and one that repeats says what it said on other days."""
+    """Twenty names of fifteen rows each know nothing, however well they tell their own rows apart."""
     chance = np.random.default_rng(3)
-    labels = (chance.uniform(size=2_000) < 0.3).astype(np.float64)
-    own = Strings.of([str(number) for number in range(2_000)])
+    labels = (chance.uniform(size=300) < 0.3).astype(np.float64)
+    noise = Strings.of([f"name {number}" for number in chance.integers(0, 20, 300)])
     known = Strings.of(["yes" if label else "no" for label in labels])
-    scores = scored_alone(Batch({"own": own, "known": known}, 2_000), labels, np.arange(2_000) // 100)
-    assert np.unique(scores["own"][labels == 1.0]).size < 30
+    scores = scored_alone(Batch({"noise": noise, "known": known}, 300), labels, np.arange(300) // 10)
+    assert auc(scores["noise"], labels) < 0.6
     assert scores["known"][labels == 1.0].min() > scores["known"][labels == 0.0].max()
