@@ -3,6 +3,7 @@
 The calibration error on later rows, against the declared `calibration_error` limit or, where none is declared, half
 the rate of the rarer outcome. What must hold is declared among the limits and judged by `limits`; this check draws
 the picture: mean score and observed rate by tenth of the scores, with intervals over resampled days, and the histogram.
+Declared slices whose mean score minus rate surely differs from that of all rows are named, at most 1 % by chance.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.check import Check, compared, holdout, verdict
 from roadworthy.gate.evidence import Evidence, Floats, Holdout
+from roadworthy.stats.clusters import false_discoveries, group_means
 from roadworthy.stats.resampling import MIN_BLOCKS, block_interval, metric_intervals
 from roadworthy.verdict import Limit, Verdict
 
@@ -22,6 +24,9 @@ NAME = "calibration"
 LIMIT_NAME = "calibration_error"
 
 HISTOGRAM_BINS = 40
+
+#: Slices with fewer rows are not told of, and so many of those that are said to differ may do so by chance.
+SLICE_ROWS, FALSE_DISCOVERIES = 100, 0.01
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
@@ -38,13 +43,16 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     error, gap = found["calibration_error"], found["calibration_gap"]
     limit = evidence.limits.get(LIMIT_NAME) or default_limit(float(data.labels.mean()))
     ruling = limit.ruling(error.value, error.low, error.high)
+    slices = gaps_by_slice(data)
+    differ = [f"{entry['slice']} {entry['gap']:+.3f}" for entry in slices if entry["differs"]]
+    aside = f"; surely otherwise in {', '.join(differ[:3])}" if differ else ""
     return (
         verdict(
             NAME,
             evidence,
             ruling,
             compared("calibration error", error, limit, ruling, data.n)
-            + f"; mean score minus rate {gap.value:+.4f}",
+            + f"; mean score minus rate {gap.value:+.4f}{aside}",
             measured=error.value,
             limit=str(limit),
             unit="probability",
@@ -54,6 +62,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
                 "gap": {"value": gap.value, "low": gap.low, "high": gap.high},
                 "tenths": tenths(data, evidence.chance()),
                 "histogram": _histograms(data),
+                "slices": slices,
             },
         ),
     )
@@ -68,6 +77,29 @@ def default_limit(rate: float) -> Limit:
     if not 0.0 < rate < 1.0:
         raise TooFewSamples("all outcomes are the same, so there is no rate to compare scores with")
     return Limit("<=", float(f"{min(rate, 1.0 - rate) / 2:.2g}"))
+
+
+def gaps_by_slice(data: Holdout) -> list[dict[str, Any]]:
+    """Mean score minus rate in each declared slice with 100 rows on 5 days, largest first.
+
+    differs   whether it surely differs from the gap of all rows: at most 1 % of those that are said to, do not
+    """
+    gaps = data.candidate - data.labels
+    everywhere = float(np.average(gaps, weights=data.weights))
+    found: list[dict[str, Any]] = []
+    chances: list[float] = []
+    for column, values in data.slices.items():
+        kinds, index = np.unique(values, return_inverse=True)
+        means = group_means(gaps, index.astype(np.int64), data.days, kinds.size, data.weights)
+        higher = means.above(everywhere)
+        for place in np.flatnonzero((means.rows >= SLICE_ROWS) & (means.blocks >= MIN_BLOCKS)):
+            low, high = means.interval(int(place))
+            entry = {"slice": f"{column}={kinds[place] or '(missing)'}", "n": int(means.rows[place])}
+            found.append({**entry, "gap": float(means.value[place]), "low": low, "high": high})
+            chances.append(2.0 * float(min(higher[place], 1.0 - higher[place])))
+    surely = false_discoveries(np.array(chances), FALSE_DISCOVERIES)
+    marked = [{**entry, "differs": bool(sure)} for entry, sure in zip(found, surely, strict=True)]
+    return sorted(marked, key=lambda entry: -abs(entry["gap"] - everywhere))
 
 
 def tenths(data: Holdout, rng: np.random.Generator) -> list[dict[str, Any]]:

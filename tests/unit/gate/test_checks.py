@@ -333,3 +333,14 @@ def test_rows_from_before_the_training_sets_end_do_not_count() -> None:
     seen = replace(healthy(), training=replace(training, until=JULY + timedelta(hours=2)))
     verdict = later_rows.CHECK.judge(seen)[0]
     assert (verdict.ruling, verdict.measured) == ("fail", -2.0)
+
+
+def test_a_slice_whose_scores_mean_something_else_is_named() -> None:
+    """One carrier is answered 15 points too high; the other slices are not named."""
+    holdout = healthy().holdout
+    assert holdout is not None
+    scores = np.clip(holdout.candidate + 0.15 * (holdout.slices["carrier"] == "B6"), 0.0, 1.0)
+    found = calibration.CHECK.judge(with_scores(candidate=scores))[0]
+    assert next(entry["slice"] for entry in found.evidence["slices"] if entry["differs"]) == "carrier=B6"
+    assert "surely otherwise in carrier=B6" in found.reason
+    assert "surely otherwise" not in calibration.CHECK.judge(healthy())[0].reason
