@@ -114,6 +114,20 @@ def test_a_source_whose_odds_changed_alone_fails_and_is_named() -> None:
     assert ": 76.5% in the last 28 days, 25.2% before" in sources.reason
 
 
+def test_a_change_that_all_sources_share_is_no_source_gone_wrong() -> None:
+    """The outcome became more frequent for everybody."""
+    facts = days_of_rows()
+
+    def risen(source: Source) -> Source:
+        positive = source.positive.copy()
+        positive[172:] = np.floor(source.labelled[172:] * 0.7)
+        return replace(source, positive=positive)
+
+    sources = tuple(map(risen, facts.sources))
+    drifted = replace(facts, sources=sources, positive=sources[0].positive + sources[1].positive)
+    assert judged(drifted)["sources"].ruling == "pass"
+
+
 def test_without_context_there_are_no_sources_and_without_rows_nothing_is_said_of_one() -> None:
     """That was looked at."""
     facts = replace(days_of_rows(), sources=(), declared=())
