@@ -144,9 +144,7 @@ def measure(
     scorer = stores.scorer(row)
     table = _held_out(stores, row)
     _, route = stores.plans.route(row.model)
-    champion = (
-        None if route.champion in (None, row.version) else stores.versions.get(row.model, route.champion or 0)
-    )
+    champion = _other(stores, row, route)
     step = partial(_step, progress)
     batch = batch_from_arrow(table, scorer.schema)
 
@@ -222,6 +220,12 @@ def _known(stores: Stores, row: VersionRow, route: Route, champion: VersionRow |
     )
 
 
+def _other(stores: Stores, row: VersionRow, route: Route) -> VersionRow | None:
+    """The champion, where that is another version."""
+    number = None if route.champion == row.version else route.champion
+    return None if number is None else stores.versions.get(row.model, number)
+
+
 def compared_rows(stores: Stores, row: VersionRow, other: VersionRow) -> tuple[pa.Table, Holdout, Scorer]:
     """The held-out rows of a version, scored by it and, as `champion`, by another; and what scores them."""
     scorer, table = stores.scorer(row), _held_out(stores, row)
@@ -282,9 +286,13 @@ def _beside(
             'nevertheless, give --force "a reason"'
         )
         return replace(holdout, unscored=why)
-    table = hide_table(
-        stores, [name for name in wanted if name in table.column_names and name not in hashed], table
-    )
+    absent = [name for name in champion.schema.names() if name not in table.column_names]
+    if absent:
+        why = f"it reads {', '.join(absent)}, which these rows do not hold: train the candidate with that as context"
+        return replace(holdout, unscored=why)
+    # a column that the candidate does not know was left out of it, and hashed with the rest
+    clear = set(candidate.schema.names()) - set(hashed)
+    table = hide_table(stores, [name for name in wanted if name in clear], table)
     return replace(holdout, champion=champion.score(batch_from_arrow(table, champion.schema)).output)
 
 
