@@ -267,8 +267,8 @@ def difference_interval(
     raises                  TooFewSamples where either side has no rows, or with fewer than 5 blocks
 
     >>> inside = np.tile([True, False], 50)
-    >>> difference_interval(inside * 0.2, inside, np.arange(100) // 10, np.random.default_rng(1)).value
-    0.2
+    >>> difference_interval(inside * 0.5, inside, np.arange(100) // 10, np.random.default_rng(1)).value
+    0.5
     """
     if not np.isfinite(values).all():
         raise ValueError("values must be finite")
