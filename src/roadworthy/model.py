@@ -265,19 +265,18 @@ class Model:
         }
 
 
-def people(names: Sequence[str]) -> tuple[str, ...]:
+def people(names: object) -> tuple[str, ...]:
     """Names as a list of people is declared; DefinitionError for one text, an empty name or the same name twice.
 
     >>> people(["anna", "ben"])
     ('anna', 'ben')
     """
-    if isinstance(names, str) or not all(
-        isinstance(name, str) and name.strip() == name != "" for name in names
-    ):
+    listed = names if isinstance(names, list | tuple) else ()
+    if listed != names or not all(isinstance(name, str) and name.strip() == name != "" for name in listed):
         raise DefinitionError(f'{names!r} is no list of names: write ["anna", "ben"]')
-    if len(set(names)) < len(names):
-        raise DefinitionError(f"{', '.join(names)}: a name stands there twice; name everybody once")
-    return tuple(names)
+    if len(set(listed)) < len(listed):
+        raise DefinitionError(f"{', '.join(listed)}: a name stands there twice; name everybody once")
+    return tuple(listed)
 
 
 @dataclass(frozen=True)
