@@ -226,7 +226,7 @@ def _same_shape(new: Floats, old: Floats) -> bool:
     both = np.round(np.concatenate(scaled), 9)
     apart = np.searchsorted(np.round(one, 9), both, "right") / one.size
     apart = apart - np.searchsorted(np.round(other, 9), both, "right") / other.size
-    return float(np.abs(apart).max()) <= SHAPE + 1.0 / np.sqrt(one.size)
+    return bool(np.abs(apart).max() <= SHAPE + 1.0 / np.sqrt(one.size))
 
 
 def _size(values: Floats) -> float:
