@@ -228,15 +228,17 @@ class Model:
     def without(self, names: Collection[str]) -> Model:
         """The same model but for these features.
 
-        What only they read becomes context, so that requests stay as they are; what only they joined is not joined.
+        What only they read becomes context, so that requests stay as they are, unless it is sensitive: nothing would
+        hash it any more. What only they joined is not joined.
 
         raises   DefinitionError for a name that no feature has, and where something else of the model needs one
         """
         features = self.features.without(names)
         left = tuple(given for given in self.features.inputs if given not in features.inputs)
-        plain = [given for given in left if isinstance(given, str) and given != self.unit]
-        joined = {given.column for given in left if isinstance(given, Join)}
-        slices = [name for name in self.slices if name not in joined]
+        hidden = self.features.sensitive
+        plain = [given for given in left if isinstance(given, str) and given not in (*hidden, self.unit)]
+        carried = {*features.input_columns, *self.context, *plain}
+        slices = [name for name in self.slices if name in carried]
         return replace(self, features=features, context=[*self.context, *plain], slices=slices)
 
     def joins(self) -> tuple[Join, ...]:

@@ -124,15 +124,16 @@ def train(
     raises    UnsupportedEstimator and DefinitionError before anything is read, TooFewSamples without enough rows
     """
     definition = load_definition(path)
-    chosen = definition.model(model)
-    chosen = chosen.without(without) if without else chosen
+    whole = definition.model(model)
+    chosen = whole.without(without) if without else whole
     format_for(chosen.estimator)
     checks_as(chosen.checks)
     end = stores.clock.now() if until is None else as_instant(until)
     start = None if since is None else as_instant(since)
     cut = end - as_duration(holdout)
     progress("join history as known", 0, 1)
-    questions = hide_questions(stores, chosen, load_questions(stores.settings.tables, chosen, start, end))
+    # held-out rows hold what is left out as well: other versions read it
+    questions = hide_questions(stores, whole, load_questions(stores.settings.tables, whole, start, end))
     progress("join history as known", 1, 1)
     learn = questions.before(micros(cut))
     later = questions.take(

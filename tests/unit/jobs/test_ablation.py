@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow.parquet as pq
 import pytest
 
 from roadworthy.errors import DefinitionError
@@ -9,7 +10,8 @@ from roadworthy.features.declare import Features, categories, category, number
 from roadworthy.jobs.ablation import train_without
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.stores import Stores
-from roadworthy.model import load_definition
+from roadworthy.jobs.train import holdout_path
+from roadworthy.model import Model, load_definition, outcome
 from small_workspace import FIRST_UNTIL, HALF_MONTH, MODEL, TRAFFIC_END, Small
 
 
@@ -69,3 +71,22 @@ def test_who_shared_a_vocabulary_gets_one_of_its_own() -> None:
     assert left["been"].options == categories("been", length=2, min_count=20, max_size=90).options
     with pytest.raises(DefinitionError, match="no feature would be left"):
         features.without(["dest", "been", "wind"])
+
+
+def test_held_out_rows_hold_what_was_left_out(own: Small, own_stores: Stores) -> None:
+    """The whole version is scored on the rows of the one without, in the gate as here."""
+    done = train_without(own_stores, own.definition, ["wind"], until=FIRST_UNTIL, holdout=HALF_MONTH)
+    tables = [pq.read_table(holdout_path(own_stores, each.digest)) for each in (done.whole, done.ablated)]
+    assert tables[0].column("wind").equals(tables[1].column("wind"))
+
+
+def test_a_sensitive_input_that_is_left_out_is_not_logged_in_clear() -> None:
+    """Nothing would hash it any more, so requests do not carry it."""
+    model = Model(
+        name="m", history="h", unit="trip", asked_at="leaves - 1h", outcome=outcome("late", known_at="landed_at"),
+        features=Features(who=category("who", sensitive=True), wind=number("wind"), heavy=number("heavy")),
+        estimator=None, slices=["who"],
+    )  # fmt: skip
+    left = model.without(["who", "heavy"])
+    assert list(left.context) == ["heavy"]
+    assert left.slices == []
