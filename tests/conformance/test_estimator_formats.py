@@ -23,12 +23,14 @@ from graph_estimators import OwnRegression
 from roadworthy.errors import (
     CorruptArtifact,
     DefinitionError,
+    Refused,
     SchemaError,
     TooFewSamples,
     UnsupportedEstimator,
 )
 from roadworthy.estimators.accepted import FORMATS, format_for
 from roadworthy.estimators.formats import LOADERS, load_predictor
+from roadworthy.estimators.kept_weights import kept_weights
 from roadworthy.estimators.protocol import Fitted, Floats, Predictor
 
 CASES: dict[str, Callable[[], Any]] = {
@@ -329,3 +331,35 @@ def test_an_unknown_format_is_named_with_those_that_are_known(saved: Path) -> No
         UnsupportedEstimator, match=r"no estimator format 'pickle' here; known are lightgbm, linear"
     ):
         load_predictor("pickle", saved)
+
+
+def test_what_was_learned_is_read_back_as_it_was_fitted(name: str, saved: Path) -> None:
+    """The gate looks at the arrays that serve; each that a vocabulary picks has a row for every number of it."""
+    kept = kept_weights(name.split(",")[0], saved, COLUMNS)
+    assert kept.arrays
+    assert len({array.name for array in kept.arrays}) == len(kept.arrays)
+    sizes = {column.name: column.size for column in COLUMNS}
+    for array in kept.arrays:
+        assert np.isfinite(array.values).all()
+        assert all(len(array.values) == sizes[column] for column in array.columns)
+    if kept.kind == "arrays":
+        assert [(array.name, array.values.tobytes()) for array in fit(name, *rows()).weights().arrays] == [
+            (array.name, array.values.tobytes()) for array in kept.arrays
+        ]
+
+
+def test_a_row_that_is_set_changes_the_answers_that_meet_it_and_no_others(name: str) -> None:
+    """What a repair does to an estimator; trees have no rows and say so."""
+    X, y = rows()
+    fitted = fit(name, X, y)
+    array = next((each for each in fitted.weights().arrays if "route" in each.columns), None)
+    if fitted.weights().kind == "trees":
+        with pytest.raises(Refused, match="no row"):
+            fitted.with_rows({})
+        return
+    if array is None:  # an exported graph that looks nothing up
+        assert name == "onnx, exported"
+        return
+    changed = fitted.with_rows({array.name: {7: array.values[7] + 1.0}})
+    moved = changed.predictor().predict(X) != fitted.predictor().predict(X)
+    assert (moved == (X[:, 2] == 7)).all()

@@ -17,6 +17,8 @@ from roadworthy.estimators.onnx_load import GraphColumn, Layout, session
 from roadworthy.estimators.weights import NewRows, WeightArray, Weights, refuse_trees
 
 _FLOATS = ("FLOAT", "DOUBLE", "FLOAT16")
+#: Numbers of categories, one set behind the other, each ended by a NaN: names, and no parameters.
+_SETS = ("membership_values",)
 
 
 def weights_of(graph: bytes, layout: Layout) -> Weights:
@@ -76,6 +78,8 @@ def _of_trees(model: Any) -> Iterator[WeightArray]:
     """The numbers of tree ensembles: those of leaves and splits."""
     for number, node in enumerate(model.graph.node):
         for attribute in node.attribute:
+            if attribute.name in _SETS:
+                continue
             if attribute.HasField("t") and attribute.t.dims:
                 values = library().numpy_helper.to_array(attribute.t)
             elif attribute.floats:

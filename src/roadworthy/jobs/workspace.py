@@ -13,6 +13,7 @@ from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.monitor import monitor
 from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.release import Released, release, rollback
+from roadworthy.jobs.repair import RepairedVersion, repair
 from roadworthy.jobs.report import report
 from roadworthy.jobs.score import Scored, score_file
 from roadworthy.jobs.stores import Stores, open_stores
@@ -48,6 +49,10 @@ class Workspace:
     def gate(self, reference: str, **more: Any) -> Gated:
         """Judge a version before any traffic; see `jobs.gate`."""
         return gate(self.stores, reference, **more)
+
+    def repair(self, reference: str, **more: Any) -> RepairedVersion:
+        """Register a version anew with its untrained parameters repaired; see `jobs.repair`."""
+        return repair(self.stores, reference, **more)
 
     def release(self, reference: str, **more: Any) -> Released:
         """Give a version traffic; see `jobs.release`."""

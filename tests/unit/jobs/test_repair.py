@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from half_labelled import define, trained
+from roadworthy.cli.app import app
 from roadworthy.errors import Refused
 from roadworthy.estimators.kept_weights import kept_weights
 from roadworthy.estimators.weights import Weights
@@ -124,3 +126,14 @@ def test_a_history_that_changed_since_is_refused(stores: Stores, before: Small, 
     with pytest.raises(Refused, match="training rows are not what they were"):
         repair(stores, "told@1")
     assert len(stores.versions.all("told")) == 1
+
+
+def test_the_command_line_says_what_it_repaired_and_judges_that(stores: Stores) -> None:
+    """One option of the gate; trees end with their sentence."""
+    workspace = ["--workspace", str(stores.settings.root)]
+    done = CliRunner().invoke(app, [*workspace, "gate", "told@1", "--repair"])
+    assert "told@2 is told@1 with" in done.stdout
+    assert "untrained rows set to the unknown entry's value" in done.stdout
+    assert stores.gates.latest_gate("told", 2) is not None
+    refused = CliRunner().invoke(app, [*workspace, "gate", f"{MODEL}@1", "--repair"])
+    assert "There is nothing to repair" in str(refused.exception)
