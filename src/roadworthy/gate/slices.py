@@ -4,7 +4,7 @@ Every slice of the later rows with at least 100 rows on 5 days is compared: each
 found by itself, the values of categories and the fifths of numbers that the scores depend on most (at most 12 columns).
 
 harm      log loss of the candidate minus the champion's, in each slice, against `slice_log_loss` among the limits
-          (`<= 0.02` where none is declared). A slice fails where its difference surely exceeds the limit: by a
+          (`<= 0.01` where none is declared). A slice fails where its difference surely exceeds the limit: by a
           t-test over days, with at most 1 % false discoveries among the declared slices and among those found
           (Benjamini and Hochberg 1995). Where nobody answers yet it does not apply.
 perfect   for each value declared as `Model(perfect={"country": ["AQ"]})`: no row of it may be called wrongly at the
@@ -36,7 +36,7 @@ NAME = "slices"
 #: Name among the user's limits.
 LIMIT_NAME = "slice_log_loss"
 
-DEFAULT = Limit("<=", 0.02)
+DEFAULT = Limit("<=", 0.01)
 
 #: Slices with fewer rows or days than this are not judged.
 ROWS, DAYS = 100, 5
@@ -100,7 +100,7 @@ def _harm(evidence: Evidence) -> tuple[Verdict, ...]:
     data, facts = holdout(evidence), _facts(evidence)
     limit = evidence.limits.get(LIMIT_NAME, DEFAULT)
     if limit.comparison not in ("<=", "<"):
-        raise ValueError(f"limit {LIMIT_NAME} must be an upper bound such as '<= 0.02', got '{limit}'")
+        raise ValueError(f"limit {LIMIT_NAME} must be an upper bound such as '<= 0.01', got '{limit}'")
     scores, labels = metrics.checked(data.candidate, data.labels)
     slices, losses = laid(facts), metrics.log_losses(scores, labels)
     table = _table(data, facts, slices, losses)

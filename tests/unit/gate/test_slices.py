@@ -41,7 +41,7 @@ def test_a_group_that_surely_loses_fails_and_is_named_with_its_loss() -> None:
     assert found.ruling == "fail"
     assert found.evidence["harmed"] == ["carrier=EV"]
     assert (
-        "1 of 8 slices surely lose more log loss against version 1 than limit 0.02: carrier=EV"
+        "1 of 8 slices surely lose more log loss against version 1 than limit 0.01: carrier=EV"
         in found.reason
     )
 
