@@ -63,4 +63,5 @@ def _gained(scores: Floats, gains: Floats, index: Ints, top: int) -> Floats:
     discount = np.where(place < top, 1.0 / np.log2(place + 2.0), 0.0)
     tie = np.cumsum((np.diff(group, prepend=-1) != 0) | (np.diff(ranked, prepend=np.nan) != 0)) - 1
     shared = (np.bincount(tie, weights=discount) / np.bincount(tie))[tie]
-    return np.bincount(group, weights=shared * gains[order])
+    gained: Floats = np.bincount(group, weights=shared * gains[order]).astype(np.float64)
+    return gained
