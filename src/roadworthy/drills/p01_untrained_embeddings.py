@@ -99,11 +99,17 @@ def without_labels(texts: Strings, y: Floats, at_least: int, share: float, seed:
 
 
 def _categories(deployment: Deployment) -> dict[str, tuple[str, int]]:
-    """Features that are categories of plain text → their input and the rows that make a text an entry."""
+    """Features that are categories of plain text → their input and the rows that make a text an entry.
+
+    A vocabulary that a list shares is left out: an entry without labels as a category is still met in lists.
+    """
+    features = deployment.model.features.features
+    shared = {getattr(feature.options, "vocabulary_of", None) for feature in features.values()}
     return {
         name: (feature.column_names[0], feature.options.min_count)
-        for name, feature in deployment.model.features.features.items()
-        if isinstance(feature.options, Category) and feature.options.clean is None and not feature.sensitive
+        for name, feature in features.items()
+        if isinstance(feature.options, Category) and name not in shared
+        if feature.options.clean is None and not feature.sensitive
     }
 
 

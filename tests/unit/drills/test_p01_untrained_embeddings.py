@@ -21,7 +21,7 @@ Drilled = Callable[..., Cell]
 def test_coefficients_that_training_never_moved_are_refused_by_the_gate(drilled: Drilled) -> None:
     """The check of parameters names the entry and how many rows ask for it."""
     cell = drilled(ONE_HOT)
-    assert (cell.outcome, cell.without) == ("caught", ()), cell
+    assert cell.outcome == "caught", cell
     caught = next(catch for catch in cell.catches if catch.guard == "weights")
     assert (caught.stage, caught.part) == ("gate", "untrained rows")
     assert "table of origin: 1 of 4" in caught.sentence
@@ -40,6 +40,15 @@ def test_trees_cannot_have_it(broken: Deployment) -> None:
     """They have no rows; the drill says so, and its variant brings a model that has."""
     assert "has no rows" in p01.FAULT.applies(broken)
     assert ONE_HOT.applies(broken) == ""
+
+
+def test_a_vocabulary_that_a_list_shares_is_left_alone(broken: Deployment) -> None:
+    """An entry that lists still show has been trained, so there would be no fault to catch."""
+    assert set(p01._categories(broken)) == {"origin"}
+    broken.edit(
+        "", lambda text: text.replace('"before", length=2', '"before", length=2, vocabulary_of="origin"')
+    )
+    assert "no category" in ONE_HOT.applies(broken)
 
 
 def test_about_the_share_of_rows_loses_its_labels() -> None:
