@@ -169,6 +169,12 @@ def _joined(budget: Budget, facts: Cost, evidence: Evidence) -> tuple[Verdict, .
 def _idle(
     facts: Cost, gives: Mapping[str, Interval], declared: Mapping[str, Budget], evidence: Evidence
 ) -> Verdict:
+    part = "idle features"
+    if all(one.high < GIVES * facts.loss for one in gives.values()):
+        reason = (
+            "does not apply: none of its features gives anything, so none can be spared for another (n=0)"
+        )
+        return verdict(NAME, evidence, "pass", reason, part, n=0)
     found = idle_features(facts, gives, _served(evidence))
     limit = declared["idle_features"].limit if "idle_features" in declared else NO_IDLE
     judged = "idle_features" in declared or not required(facts.budgets)
@@ -185,7 +191,7 @@ def _idle(
         ruling,
         f"{len(found)} features take more than they give {relation}{': ' + named if named else ''} "
         f"(n={facts.days.size:,})",
-        "idle features",
+        part,
         measured=float(len(found)),
         limit=str(limit) if judged else "",
         n=facts.days.size,

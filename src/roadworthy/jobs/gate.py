@@ -271,7 +271,7 @@ def _beside(
     """The held-out rows with what the champion says of them: hashed where it wants hashes, nothing where it wants
     texts and the candidate's rows hold hashes, or columns that they do not hold.
     """
-    absent = [name for name in champion.features.schema.names() if name not in table.column_names]
+    absent = [name for name in champion.schema.names() if name not in table.column_names]
     if absent:
         why = (
             f"it reads {', '.join(absent)}, which these rows do not hold; name them as context of the model and train "
@@ -285,10 +285,6 @@ def _beside(
             f"it reads {', '.join(lost)} as text, of which these rows hold hashes; to release this version "
             'nevertheless, give --force "a reason"'
         )
-        return replace(holdout, unscored=why)
-    absent = [name for name in champion.schema.names() if name not in table.column_names]
-    if absent:
-        why = f"it reads {', '.join(absent)}, which these rows do not hold: train the candidate with that as context"
         return replace(holdout, unscored=why)
     # a column that the candidate does not know was left out of it, and hashed with the rest
     clear = set(candidate.schema.names()) - set(hashed)

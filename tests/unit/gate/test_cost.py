@@ -57,6 +57,18 @@ def test_a_feature_that_may_give_something_is_not_called_idle() -> None:
     assert _judged(_with("heavy", worse=unsure, missing=0.9))["idle features"].ruling == "pass"
 
 
+def test_a_model_of_which_nothing_gives_anything_is_not_told_which_feature_to_spare() -> None:
+    """It learned nothing, which other checks say; the tables it joins are not what is wrong with it."""
+    facts = weighed()
+    nothing = replace(
+        facts,
+        features=tuple(replace(one, worse=np.zeros_like(one.worse), missing=0.9) for one in facts.features),
+    )
+    verdict = _judged(nothing)["idle features"]
+    assert verdict.ruling == "pass"
+    assert verdict.reason.startswith("does not apply: none of its features gives anything")
+
+
 def test_each_budget_is_a_verdict() -> None:
     """Processor time in seconds for a thousand answers, features and joined tables by number."""
     kept = _judged(
