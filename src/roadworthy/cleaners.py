@@ -78,8 +78,13 @@ def app_id(text: str) -> str | None:
     'com.dreamgames.royalmatch'
     """
     found = tidy(text)
-    bare = None if found is None else without_parameters(latin(found))
-    return None if bare is None else tidy(bare)
+    while found is not None:
+        bare = without_parameters(latin(found))
+        bare = None if bare is None else tidy(bare)
+        if bare == found:
+            break
+        found = bare  # without its parameters the rest may be of one script, and its look-alikes told
+    return found
 
 
 def folded_id(text: str) -> str | None:
@@ -89,7 +94,15 @@ def folded_id(text: str) -> str | None:
     'com.app'
     """
     found = app_id(text)
-    return None if found is None else folded(found)
+    while found is not None:
+        small = folded(found)
+        bare = (
+            None if small is None else app_id(small)
+        )  # in one case, what was a letter may begin a parameter
+        if bare == found:
+            break
+        found = bare
+    return found
 
 
 def _is_control(character: str) -> bool:
