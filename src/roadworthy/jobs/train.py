@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from roadworthy.data.fingerprint import fingerprint
 from roadworthy.data.manifest import manifest
 from roadworthy.data.split import day_number
 from roadworthy.data.tables import unit_texts
-from roadworthy.durable import write_whole
+from roadworthy.durable import publish as publish_file
 from roadworthy.errors import TooFewSamples
 from roadworthy.estimators.accepted import format_for
 from roadworthy.features.arrow import batch_from_arrow, schema_from_arrow
@@ -100,6 +100,20 @@ class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
         return [*lines, *self.advice, f"Next: roadworthy gate {self.reference}"]
 
 
+@dataclass(frozen=True)
+class _Training:
+    """What was trained, on which questions until when; `rows` are the inputs of `learn`."""
+
+    model: Model
+    trained: Trained
+    learn: Questions
+    rows: Batch
+    later: Questions
+    end: datetime
+    cut: datetime
+    seed: int
+
+
 def train(
     stores: Stores,
     path: str | Path,
@@ -146,16 +160,17 @@ def train(
             f"{end:%Y-%m-%d} to measure on; ingest more history, or choose another {also}--until or --holdout"
         )
     schema = question_schema(chosen, learn.table)
+    rows = batch_from_arrow(learn.table, schema)
     odds = None if learn.kept is None else odds_factor(learn.kept, learn.label)
     trained = fit(
-        replace(recipe_of(chosen, seed), odds=odds, repair=repaired is not None),
-        schema, batch_from_arrow(learn.table, schema), learn.label,
+        replace(recipe_of(chosen, seed), odds=odds, repair=repaired is not None), schema, rows, learn.label,
         days=day_number(learn.asked_at), on_progress=lambda done, total: progress("fit", done, total),
     )  # fmt: skip
     noted = {WITHOUT: sorted(without)} if without else {}
     noted |= {} if repaired is None else repaired(learn, trained)
     counted = count_questions(stores.settings.tables, chosen, questions, learn, later, end)
-    return _register(stores, definition, chosen, trained, learn, later, (end, cut), seed, noted, counted)
+    made = _Training(chosen, trained, learn, rows, later, end, cut, seed)
+    return _register(stores, definition, made, noted, counted)
 
 
 def question_schema(model: Model, table: pa.Table) -> InputSchema:
@@ -202,36 +217,28 @@ def weights_path(stores: Stores, digest: str) -> Path:
 
 
 def _register(
-    stores: Stores,
-    definition: Definition,
-    model: Model,
-    trained: Trained,
-    learn: Questions,
-    later: Questions,
-    period: tuple[datetime, datetime],
-    seed: int,
-    noted: Mapping[str, Any],
-    days: KeptDays,
+    stores: Stores, definition: Definition, made: _Training, noted: Mapping[str, Any], days: KeptDays
 ) -> TrainedVersion:
-    end, cut = period
-    scored = trained.scorer.score(_batch(trained, later))
-    metrics, baseline = _measure(trained, scored.output, later, seed)
+    model, trained, learn, later = made.model, made.trained, made.learn, made.later
+    scored = trained.scorer.score(batch_from_arrow(later.table, trained.scorer.schema))
+    metrics, baseline = _measure(made, scored.output)
     with tempfile.TemporaryDirectory(prefix="roadworthy-draft-") as room:
-        draft = pack(trained, Path(room) / "draft", profiles=_reference(trained, learn, seed))
+        draft = pack(trained, Path(room) / "draft", profiles=_reference(made))
         digest, directory = publish(draft.directory, stores.settings.artifacts)
     keys = manifest(unit_texts(learn.table.column(model.unit)))
     now = stores.clock.now()
     known = any(row.digest == digest for row in stores.versions.all(model.name))
-    table = _held_out(trained, learn, later, scored.encoded, seed)
     _keep_evidence(
         stores, digest,
         {
-            holdout_path(stores, digest).name: lambda path: pq.write_table(table, path, compression="zstd"),
+            holdout_path(stores, digest).name: lambda path: pq.write_table(
+                _held_out(made, scored.encoded), path, compression="zstd"
+            ),
             manifest_path(stores, digest).name: keys.write,
-            weights_path(stores, digest).name: lambda path: write_whole(path, msgspec.json.encode(trained.weights)),
-            TWICE_FILE: lambda path: path.write_bytes(msgspec.json.encode(_twice(model, trained, learn))),
+            weights_path(stores, digest).name: lambda path: path.write_bytes(msgspec.json.encode(trained.weights)),
+            TWICE_FILE: lambda path: path.write_bytes(msgspec.json.encode(_twice(made))),
             DAYS_FILE: lambda path: path.write_bytes(msgspec.json.encode(days)),
-            ENTRIES_FILE: lambda path: write_entries(path, trained.scorer.features, _batch(trained, learn)),
+            ENTRIES_FILE: lambda path: write_entries(path, trained.scorer.features, made.rows),
         },
     )  # fmt: skip
     declared = _declared(model)
@@ -243,10 +250,10 @@ def _register(
         source_digest=definition.source_digest,
         build=f"roadworthy {roadworthy.__version__}",
         libraries=trained.scorer.model.libraries,
-        seed=seed,
-        as_of=end,
+        seed=made.seed,
+        as_of=made.end,
         trained_from=_instant_of(learn, 0),
-        trained_until=cut,
+        trained_until=made.cut,
         rows=trained.labelled,
         details={
             "definition": str(definition.path),
@@ -259,10 +266,11 @@ def _register(
         },
     )
     version = stores.versions.register(
-        model.name, digest, str(directory), run, now, event_time=end, above=_served_elsewhere(stores, model.name)
+        model.name, digest, str(directory), run, now,
+        event_time=made.end, above=_served_elsewhere(stores, model.name),
     )  # fmt: skip
     redeclared = stores.versions.redeclare(
-        model.name, version, declared, actor="train", at=now, event_time=end
+        model.name, version, declared, actor="train", at=now, event_time=made.end
     )
     return TrainedVersion(
         reference=f"{model.name}@{version}", model=model.name, version=version, digest=digest, known=known,
@@ -271,9 +279,10 @@ def _register(
     )  # fmt: skip
 
 
-def _held_out(trained: Trained, learn: Questions, later: Questions, encoded: Floats, seed: int) -> pa.Table:
+def _held_out(made: _Training, encoded: Floats) -> pa.Table:
     """The held-out rows as they are kept: what was asked, what became of it, and what the gate wants besides."""
-    twins = shuffled_twins(trained, learn.label, encoded, np.random.default_rng(seed))
+    later = made.later
+    twins = shuffled_twins(made.trained, made.learn.label, encoded, np.random.default_rng(made.seed))
     said = pa.FixedSizeListArray.from_arrays(pa.array(twins.T.ravel()), len(twins))
     table = later.table.append_column("label", pa.array(later.label))
     table = table.append_column(OUTCOME_KNOWN_AT, pa.array(later.label_known_at, pa.timestamp("us", "UTC")))
@@ -308,32 +317,25 @@ def _served_elsewhere(stores: Stores, model: str) -> int:
     return max((each.version for each in answered(stores, model)), default=0)
 
 
-def _reference(trained: Trained, learn: Questions, seed: int) -> bytes:
-    unseen = trained.out_of_fold
+def _reference(made: _Training) -> bytes:
+    learn, rows, unseen = made.learn, made.rows, made.trained.out_of_fold
     assert unseen is not None, "training was asked for out-of-fold predictions"
     if learn.kept is not None:
-        shown = as_asked(learn.kept, np.random.default_rng(seed))
-        learn, unseen = learn.take(shown), unseen[shown]
-    batch = _batch(trained, learn)
-    inputs = batch.select(trained.scorer.schema.names("input"))
-    states = trained.scorer.features.states(batch)
+        shown = as_asked(learn.kept, np.random.default_rng(made.seed))
+        learn, rows, unseen = learn.take(shown), rows.take(np.flatnonzero(shown)), unseen[shown]
+    scorer = made.trained.scorer
+    inputs, states = rows.select(scorer.schema.names("input")), scorer.features.states(rows)
     return build_reference(inputs, states, unseen, learn.label, day_number(learn.asked_at)).to_json()
 
 
-def _twice(model: Model, trained: Trained, learn: Questions) -> Twice:
-    schema = question_schema(model, learn.table)
-    return train_twice(trained.recipe, schema, batch_from_arrow(learn.table, schema), learn.label)
+def _twice(made: _Training) -> Twice:
+    schema = question_schema(made.model, made.learn.table)
+    return train_twice(made.trained.recipe, schema, made.rows, made.learn.label)
 
 
-def _batch(trained: Trained, questions: Questions) -> Batch:
-    return batch_from_arrow(questions.table, trained.scorer.schema)
-
-
-def _measure(
-    trained: Trained, scores: Floats, later: Questions, seed: int
-) -> tuple[dict[str, Measured], dict[str, Measured]]:
-    trivial = np.full(later.n, trained.base_rate)
-    return _intervals(scores, later, seed), _intervals(trivial, later, seed)
+def _measure(made: _Training, scores: Floats) -> tuple[dict[str, Measured], dict[str, Measured]]:
+    trivial = np.full(made.later.n, made.trained.base_rate)
+    return _intervals(scores, made.later, made.seed), _intervals(trivial, made.later, made.seed)
 
 
 def _intervals(p: Floats, later: Questions, seed: int) -> dict[str, Measured]:
@@ -353,7 +355,7 @@ def _keep_evidence(stores: Stores, digest: str, files: Mapping[str, Callable[[Pa
     if home.exists():  # an older Roadworthy may have kept less
         for name, write in files.items():
             if not (home / name).exists():
-                write(home / name)
+                publish_file(home / name, write)
         return
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=".incoming-") as room:

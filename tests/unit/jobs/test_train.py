@@ -11,6 +11,7 @@ import pytest
 
 from roadworthy.errors import DefinitionError, TooFewSamples, UnsupportedEstimator
 from roadworthy.jobs import train as training
+from roadworthy.jobs.gate_vocabulary import ENTRIES_FILE
 from roadworthy.jobs.questions import load_questions
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import holdout_path, manifest_path, train
@@ -42,6 +43,29 @@ def test_training_twice_is_the_same_version(town: Town, town_stores: Stores) -> 
     assert (again.version, again.known) == (1, True)
     assert again.sentences()[0].startswith("parcel-late@1 is the version registered before")
     assert len(town_stores.versions.all()) == 1
+
+
+def test_what_the_gate_will_look_at_is_written_whole_where_it_was_lacking(
+    town: Town, town_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that an older Roadworthy registered; the disk is full in the middle of what it did not keep."""
+    kept = holdout_path(town_stores, town_stores.versions.get("parcel-late", 1).digest).parent
+    lacking = kept / ENTRIES_FILE
+    whole = lacking.read_bytes()
+    lacking.unlink()
+
+    def full(path: Path, *given: object) -> None:
+        path.write_bytes(whole[:5])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "write_entries", full)
+        with pytest.raises(OSError, match="No space left"):
+            town.train(town_stores)
+    assert not lacking.exists()
+    town.train(town_stores)
+    assert lacking.read_bytes() == whole
+    assert not [path for path in kept.iterdir() if path.name.startswith(".")], "no draft stays"
 
 
 def _with_limits(town: Town, auc: str, slices: str = '["street"]') -> None:
