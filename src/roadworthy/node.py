@@ -37,7 +37,7 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     errors        `model@version` or `plan` → why it was not loaded or adopted
     rows          predictions logged since it started, shadows included
     journal       name of the journal it is writing; "" when it has none open
-    libraries     distribution name → version installed here, of those that the versions of its plan were trained with
+    libraries     distribution name → version installed here, of those that the versions it loaded were trained with
     started_at    microseconds since 1970
     written_at    microseconds since 1970
     """

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from roadworthy.cli.output import AsJson, Options, show, table
+from roadworthy.errors import REFUSED
 
 ModelFile = Annotated[Path, typer.Argument(help="Python file that defines the model.", show_default=False)]
 Reference = Annotated[str, typer.Argument(help="A version, such as flight-delay@2.", show_default=False)]
@@ -127,7 +128,7 @@ def gate(
         judged = run(stores, reference, approve_first=approve_first, progress=report)
     show(judged.report, [*said, render(judged.report), f"Full report: {judged.page}"], as_json=as_json)
     if judged.report.decision.ruling != "pass":
-        raise typer.Exit(3)
+        raise typer.Exit(REFUSED)
 
 
 def score(
@@ -181,7 +182,7 @@ def lint(
     more = [f"{len(rows) - most:,} more findings: --limit {len(rows)}"] if len(rows) > most else []
     show(found, [*shown, *more, *found.sentences()], as_json=as_json)
     if found.ruling == "fail":
-        raise typer.Exit(3)
+        raise typer.Exit(REFUSED)
 
 
 COMMANDS = (ingest, train, gate, lint, score)

@@ -8,6 +8,7 @@ import typer
 
 from roadworthy.cli.build import ModelFile, Which
 from roadworthy.cli.output import AsJson, Options, show, table
+from roadworthy.errors import FAILED
 
 if TYPE_CHECKING:
     from roadworthy.drills.matrix import Matrix
@@ -59,7 +60,7 @@ def drill(
     body = {"matrix": matrix, "guards": matrix.guards(), "clean": alarms, "page": page}
     show(body, [*_told(matrix), *([alarms.sentence()] if alarms else []), f"Page: {page}"], as_json=as_json)
     if matrix.failures():
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _severity(text: str) -> float | None:

@@ -11,6 +11,7 @@ import typer
 from roadworthy.cli.build import ModelFile, Reference, Which
 from roadworthy.cli.operate import Actor, ModelName, Reason, chosen
 from roadworthy.cli.output import AsJson, Options, show, table
+from roadworthy.errors import REFUSED
 
 Start = Annotated[str | None, typer.Option("--from", help="From this time on.")]
 End = Annotated[str | None, typer.Option("--to", help="Before this time.")]
@@ -256,8 +257,8 @@ def vectors(
         typer.Option(help="Largest difference to accept; that of the version's format by default."),
     ] = None,
     as_json: AsJson = False,
-) -> int:
-    """Golden requests of a version, to ask a second implementation of it; and whether what that logged is the same."""
+) -> None:
+    """Golden requests for a second implementation of a version; with --logged, exits with 3 unless it says the same."""
     from roadworthy.jobs.vectors import compare_logged
     from roadworthy.jobs.vectors import vectors as run
 
@@ -267,10 +268,11 @@ def vectors(
         found = run(stores, reference)
         columns = ("golden request", "output")
         show(found, [table(columns, [(one.name, one.output) for one in found])], as_json=as_json)
-        return 0
+        return
     verdict = compare_logged(stores, reference, logged, tolerance=tolerance)
     show(verdict, f"{verdict.subject}: {verdict.ruling}: {verdict.reason}", as_json=as_json)
-    return 0 if verdict.ruling == "pass" else 1
+    if verdict.ruling != "pass":
+        raise typer.Exit(REFUSED)
 
 
 COMMANDS = (monitor, tick, log, trace, compare, report, replay, scorecard, vectors)

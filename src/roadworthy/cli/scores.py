@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -51,4 +50,4 @@ def _test(test: Scored) -> RenderableType:
         grid.add_row("", Text.assemble("missing: ", test.missing))
     if test.command:
         grid.add_row("", Text(f"→ {test.command}"))
-    return Padding(grid, (0, 0, 0, 0))
+    return grid

@@ -212,7 +212,7 @@ class _Looking:
         try:
             for day in range(first, last + 1):
                 self._judge(kept, day)
-        except Exception as error:
+        except Exception as error:  # whatever it was: a run left open would hold its days back
             self.stores.runs.fail(run, self.stores.clock.now(), str(error))
             raise
         self.stores.runs.succeed(

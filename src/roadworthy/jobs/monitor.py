@@ -78,7 +78,7 @@ class _Looking:
             self._judge_day(day)
             self._judge_matured(day)
             self._close_retired(day)
-        except Exception as error:
+        except Exception as error:  # whatever it was: a run left open would hold its days back
             self.stores.runs.fail(run, self.stores.clock.now(), str(error))
             raise
         self.stores.runs.succeed(run, self.stores.clock.now(), {"next_day": day + 1})

@@ -6,15 +6,16 @@ Not here: what each step does to a route (release.routes) and whether guards wan
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from roadworthy.errors import DefinitionError, NotReady, Refused
-from roadworthy.jobs.approve import WITHDRAWN
+from roadworthy.jobs.approve import REDECLARED, WITHDRAWN
 from roadworthy.jobs.stores import Stores
+from roadworthy.registry.ledger import Entry
 from roadworthy.registry.versions import VersionRow
 from roadworthy.release.routes import promoted, rolled_back, shadowed, with_canary
 from roadworthy.traffic import Route
@@ -239,8 +240,8 @@ def _objection(stores: Stores, row: VersionRow, route: Route) -> tuple[str, str]
     told = stores.ledger.entries(row.model, version=row.version)
     if [entry.action for entry in told if entry.action in ("gate", WITHDRAWN)][-1:] == [WITHDRAWN]:
         return f"an owner took the approval back after the gate ruled {found.ruling}", ask
-    if [entry.action for entry in told if entry.action in ("gate", "redeclare")][-1:] == ["redeclare"]:
-        return f"its limits or slices changed after the gate ruled {found.ruling}", ask
+    if changed := _declared_since(told):
+        return f"what it declares ({', '.join(changed)}) changed after the gate ruled {found.ruling}", ask
     compared = found.report.get("champion_version")
     if found.ruling != "pass":
         blocking = {each["check"]: None for each in found.report.get("decision", {}).get("blocking", ())}
@@ -256,3 +257,14 @@ def _objection(stores: Stores, row: VersionRow, route: Route) -> tuple[str, str]
         with_what = "no champion" if compared is None else f"version {compared}"
         return f"the gate compared it with {with_what}, but version {route.champion} answers since", ask
     return "", ""
+
+
+def _declared_since(told: Sequence[Entry]) -> list[str]:
+    """What was declared otherwise after the newest ruling of the gate, by name."""
+    changed: dict[str, None] = {}
+    for entry in told:
+        if entry.action == "gate":
+            changed.clear()
+        elif entry.action == REDECLARED:
+            changed |= dict.fromkeys(entry.details)
+    return list(changed)

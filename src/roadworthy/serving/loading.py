@@ -32,11 +32,14 @@ class Versions:
     make_cache   gives each a cache of its own
     hash_key     file with the key for sensitive columns; read only for a version that has some. None = requests carry
                  hashes already
+
+    `libraries` names what is installed here of what the versions that were loaded so far were trained with.
     """
 
     def __init__(self, make_cache: Callable[[], Cache | None], hash_key: Path | None) -> None:
         self._make_cache, self._hash_key = make_cache, hash_key
         self.loaded: dict[Prepared, Loaded] = {}
+        self.libraries: dict[str, str] = {}
         self.errors: dict[Prepared, str] = {}
         self._retry_at: dict[Prepared, float] = {}
 
@@ -55,9 +58,9 @@ class Versions:
 
     async def _load(self, key: Prepared, staged: Staged) -> None:
         try:
-            self.loaded[key] = await asyncio.to_thread(
-                load_version, staged, self._make_cache(), self._hash_key
-            )
+            loaded = await asyncio.to_thread(load_version, staged, self._make_cache(), self._hash_key)
+            self.libraries |= await asyncio.to_thread(installed, loaded.scorer.model.libraries)
+            self.loaded[key] = loaded
         except Exception as error:  # noqa: BLE001  # what an artifact runs may raise anything
             self._failed(key, error)
         else:

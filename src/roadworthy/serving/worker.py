@@ -39,7 +39,7 @@ from roadworthy.serving.committing import Committer
 from roadworthy.serving.foreign import ForeignReader
 from roadworthy.serving.foreign_schemas import ForeignSchemas
 from roadworthy.serving.handlers import Handlers, Rules
-from roadworthy.serving.loading import Versions, installed
+from roadworthy.serving.loading import Versions
 from roadworthy.serving.predicting import Predictor
 from roadworthy.serving.recording import Recorder
 from roadworthy.serving.shadowing import Shadows
@@ -107,7 +107,6 @@ class Worker:
         self._plan: Plan | None = None
         self._plan_stamp: tuple[int, int, int] | None = None
         self._plan_error = ""
-        self._libraries: dict[str, str] = {}
         self._loading: asyncio.Task[bool] | None = None
         self._cases_due = time.monotonic() + CASES_SECONDS / 10
         self.table: Table | None = None
@@ -231,7 +230,6 @@ class Worker:
         for served in table.models.values():
             for loaded in served.versions.values():
                 self.journal.declare(loaded.scorer.log_schema)
-                self._libraries |= installed(loaded.scorer.model.libraries)
         self.table, self._plan_error = table, ""
         self._versions.keep_only(plan.staged)
         logger.info("serving plan %d: %s", plan.number, ", ".join(sorted(plan.routes)) or "no model yet")
@@ -319,7 +317,7 @@ class Worker:
             errors=errors,
             rows=self.telemetry.journal_rows,
             journal=self.journal.name,
-            libraries=self._libraries,
+            libraries=self._versions.libraries,
             started_at=self._started_at,
             written_at=self._clock.micros(),
         )

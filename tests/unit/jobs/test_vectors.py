@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from typer.testing import CliRunner
 
+from roadworthy.cli.app import app
 from roadworthy.clock import parse_instant, uuid7
+from roadworthy.errors import REFUSED
 from roadworthy.features.batch import Batch
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.vectors import compare_logged, vectors
@@ -16,7 +19,7 @@ from roadworthy.node import NodeDirectory
 from roadworthy.predictionlog.journal import Journal
 from roadworthy.predictionlog.record import LogSchema, Number, Prediction
 from roadworthy.scorer import Scorer
-from small_workspace import MODEL
+from small_workspace import MODEL, Small
 
 SECOND = "trip-delay-in-go"
 
@@ -91,3 +94,14 @@ def test_an_answer_that_is_no_number_fails(own_stores: Stores) -> None:
     """It differs from every number."""
     _log(own_stores, lambda output: float("nan"))
     assert compare_logged(own_stores, f"{MODEL}@1", SECOND).ruling == "fail"
+
+
+def test_the_command_refuses_what_is_not_the_same(own: Small) -> None:
+    """Exit 3, as of every guard, where one golden request was not asked; 0 where all were."""
+    asked = ["--workspace", str(own.root), "vectors", f"{MODEL}@1"]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    assert CliRunner().invoke(app, [*asked, "--logged", SECOND]).exit_code == REFUSED
+    stores = own.stores()
+    _log(stores)
+    stores.engine.dispose()
+    assert CliRunner().invoke(app, [*asked, "--logged", SECOND]).exit_code == 0
