@@ -41,6 +41,8 @@ MOST = 0.5
 BEYOND = 2.0
 #: Share of rows equal to one that is there, in all but the key, at which a batch came twice.
 AGAIN = 0.02
+#: So many standard deviations of a count are chance.
+CHANCE = 3.0
 #: A column of text with more values than this names things, of which new ones come every day.
 MOST_TEXTS = 1_000
 
@@ -69,7 +71,7 @@ def breaks(batch: pa.Table, stored: pa.Table, schema: TableSchema) -> list[Fault
     faults = [] if days is None or before is None else _volume(days, before, schema.partition)
     if batch.num_rows < MIN_ROWS or stored.num_rows < MIN_ROWS:
         return faults
-    faults += _again(batch, stored, schema)
+    faults += _again(batch, stored, before, schema)
     for column in schema.columns:
         if column.name not in schema.key:
             faults += _values(column, batch, stored, days, before)
@@ -84,7 +86,7 @@ def _days(table: pa.Table, schema: TableSchema) -> Ints | None:
 
 
 def _volume(days: Ints, before: Ints, column: str) -> list[Fault]:
-    """Days since the last that was there, or within the batch, without rows or with few; the last may be cut."""
+    """Days from the last that was there, or within the batch, without rows or with few; the newest may be cut."""
     first, last = int(before.min()), int(max(days.max(), before.max()))
     counts = (
         np.bincount(np.concatenate([days, before]) - first, minlength=last - first + 1)
@@ -93,46 +95,58 @@ def _volume(days: Ints, before: Ints, column: str) -> list[Fault]:
     )
     if counts is None:
         return []
-    since = min(int(days.min()), int(before.max()) + 1) - first
+    since = (
+        min(int(days.min()), int(before.max())) - first
+    )  # the last day so far may have been cut: what of the rest?
     odd = [each for each in odd_days(counts.astype(np.float64), before_only=True) if each.day >= since]
     faults = []
-    for kind, got in (("missing", "none"), ("short", "less than half of them")):
+    for kind in ("missing", "short"):
         found = [each for each in odd if each.kind == kind]
         if found:
             usual = sum(each.usual for each in found)
-            dates = [f"{_date(first + each.day)}" for each in found]
+            dates = [_date(first + each.day) for each in found]
             named = dates[0] if len(dates) == 1 else f"{len(dates)} days from {dates[0]} to {dates[-1]}"
             expected = f"about {usual:,.0f} rows on {named}, as on these weekdays before"
             had = sum(each.rows for each in found)
-            faults.append(
-                Fault(f"$.{column}", expected, got if had == 0 else f"{had:,.0f}", int(usual - had))
-            )
+            faults.append(Fault(f"$.{column}", expected, f"{had:,.0f}" if had else "none", int(usual - had)))
     return faults
 
 
-def _again(batch: pa.Table, stored: pa.Table, schema: TableSchema) -> list[Fault]:
+def _again(batch: pa.Table, stored: pa.Table, before: Ints | None, schema: TableSchema) -> list[Fault]:
     """Rows that are there already under another key, beyond what is usual for such rows."""
     names = [column.name for column in schema.columns if column.name not in schema.key]
     if not names:
         return []
     columns = [f"c{number}" for number in range(len(names))]
-    both = {
-        "batch": batch.select(names).rename_columns(columns),
-        "stored": stored.select(names).rename_columns(columns),
-    }
+    rows = stored.select(names).rename_columns(columns)
+    older, newest = _parted(rows, before, batch.num_rows)
+    among = {
+        "batch": batch.select(names).rename_columns(columns), "stored": rows, "older": older, "newest": newest
+    }  # fmt: skip
     row = f"hash({', '.join(columns)})"
     asked = (
         f"SELECT count(*) AS n FROM batch WHERE {row} IN (SELECT {row} FROM stored)",  # noqa: S608  # names c0, c1, ...
         f"SELECT count(*) - count(DISTINCT {row}) AS n FROM batch",  # noqa: S608
         f"SELECT count(*) - count(DISTINCT {row}) AS n FROM stored",  # noqa: S608
+        f"SELECT count(*) AS n FROM newest WHERE {row} IN (SELECT {row} FROM older)",  # noqa: S608
     )
-    there, twice, usual = (int(query(sql, **both).column("n")[0].as_py()) for sql in asked)
+    there, twice, alike, known = (int(query(sql, **among).column("n")[0].as_py()) for sql in asked)
     again = max(there, twice)
-    if again <= batch.num_rows * max(AGAIN, BEYOND * usual / stored.num_rows):
+    usual = max(alike / stored.num_rows, known / newest.num_rows)
+    likely = BEYOND * usual * batch.num_rows
+    if again <= max(AGAIN * batch.num_rows, likely + CHANCE * np.sqrt(likely)):
         return []
     where = "are in the table already" if there >= twice else "are in the batch already"
-    expected = f"new rows; {usual / stored.num_rows:.0%} of those before equal another in all but the key"
+    expected = f"new rows; {usual:.0%} of those before equal another in all but the key"
     return [Fault(f"$({', '.join(schema.key)})", expected, f"rows that {where} under another key", again)]
+
+
+def _parted(stored: pa.Table, before: Ints | None, rows: int) -> tuple[pa.Table, pa.Table]:
+    """Older and newest rows: as many newest as a batch brings, which once came to older ones as the batch does now."""
+    newest = max(min(rows, stored.num_rows // 5), min(MIN_ROWS, stored.num_rows // 2))
+    order = np.arange(stored.num_rows) if before is None else np.argsort(before, kind="stable")
+    older, last = np.split(order, [stored.num_rows - newest])
+    return stored.take(pa.array(older)), stored.take(pa.array(last))
 
 
 def _values(

@@ -78,6 +78,13 @@ def test_days_that_were_left_out_are_named() -> None:
     assert "expected about 60 rows on 2013-04-30" in hole
 
 
+def test_a_batch_that_does_not_bring_the_rest_of_the_last_day_is_found() -> None:
+    """The day was cut where the last batch ended, and the new one begins with the next day."""
+    started = pa.concat_tables([BEFORE, rides(range(WEEKS * 7, WEEKS * 7 + 1)).slice(0, 5)])
+    (gap,) = found(rides(range(NEXT.start + 1, NEXT.stop)), started)
+    assert "rows on 2013-04-26, as on these weekdays before, got 5 (" in gap
+
+
 def test_a_day_that_broke_off_is_found_when_the_next_one_is_there() -> None:
     """The last day of a batch may go on in the next."""
     week = rides(NEXT)
@@ -111,6 +118,23 @@ def test_rows_that_are_alike_by_nature_may_be_alike() -> None:
         return kept.set_column(1, "left_at", whole)
 
     assert found(days(rides(NEXT)), days(BEFORE), few) == []
+
+
+def test_rows_that_meet_earlier_ones_by_chance_are_no_batch_that_came_twice() -> None:
+    """The more rows are there, the more new ones equal one of them; measured is what the newest stored ones did."""
+    sizes = table("sizes", key="item", columns={"item": "string", "length": "int", "width": "int"})
+
+    def measured(rows: int, seed: int) -> pa.Table:
+        chance = np.random.default_rng(seed)
+        item = [f"{seed}-{number}" for number in range(rows)]
+        sides = {name: chance.integers(0, 173, rows) for name in ("length", "width")}
+        return pa.table({"item": item, **sides})
+
+    for seed in range(10):
+        assert found(measured(1_000, 100 + seed), measured(3_000, seed), sizes) == []
+    before = measured(3_000, 1)
+    again = before.slice(0, 1_000).set_column(0, "item", pa.array([f"again-{row}" for row in range(1_000)]))
+    assert "are in the table already under another key (1000 rows)" in found(again, before, sizes)[0]
 
 
 @pytest.mark.parametrize(
