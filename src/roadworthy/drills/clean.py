@@ -184,7 +184,12 @@ def resampled(evidence: Evidence, chance: np.random.Generator) -> Evidence:
 
 
 def _taken(value: Any, n: int, place: np.ndarray) -> Any:
-    """The rows at these places of every array that has n rows, in records, mappings and tuples too."""
+    """The rows at these places of every array that has n rows, in records, mappings and tuples too.
+
+    Facts that name held-out rows by their number say themselves what becomes of them (`of_rows`).
+    """
+    if hasattr(value, "of_rows"):
+        return value.of_rows(place)
     if isinstance(value, np.ndarray):
         axes = [axis for axis, size in enumerate(value.shape) if size == n]
         return value.take(place, axis=axes[-1]) if axes else value

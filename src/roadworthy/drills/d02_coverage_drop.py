@@ -21,15 +21,12 @@ from roadworthy.features.batch import Floats
 
 
 def number_of(deployment: Deployment) -> str:
-    """The number among its inputs that moves its answers most, if it may be missing; "" where there is none."""
-    name = heaviest_number(deployment)
-    features = deployment.model.features.features.values()
-    readers = [each for each in features if name in each.column_names]
-    return name if readers and all(each.options.says_what_missing_becomes for each in readers) else ""
+    """The number that moves its answers most among its inputs that may be missing; "" where there is none."""
+    return heaviest_number(deployment, optional=True)
 
 
 def _applies(deployment: Deployment) -> str:
-    return "" if number_of(deployment) else "the number that moves its answers most may not be missing"
+    return "" if number_of(deployment) else "none of its inputs is a number that may be missing"
 
 
 def _lost(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:

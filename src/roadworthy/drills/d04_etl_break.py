@@ -63,14 +63,17 @@ def broken_off(rows: pa.Table, hit: np.ndarray, schema: TableSchema) -> pa.Table
     return rows.filter(pa.array(kept))
 
 
-def _broken(how: Break) -> Inject:
+def _broken(how: Break, *, from_day: int = 0) -> Inject:
+    """Severity is a share of the days of the batch; those before `from_day` stay as they are."""
+
     def inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
         schema = _history(deployment)
 
         def change(rows: pa.Table) -> pa.Table:
             days = rows.column(schema.partition).cast(pa.int64()).to_numpy() // DAY_MICROS
-            known = np.unique(days)[:-1]
-            count = min(max(round(severity * (known.size + 1)), 1), known.size)
+            every = np.unique(days)
+            known = every[from_day:-1]
+            count = min(max(round(severity * every.size), 1), known.size)
             return how(rows, np.isin(days, chance.choice(known, count, replace=False)), schema)
 
         deployment.rewrite(schema.name, change, batches=(LATEST,))
@@ -112,6 +115,10 @@ VARIANTS = (
         inject=_broken(twice),
     ),
     replace(
-        FAULT, variant="broken-off", title="a day of the newest batch broke off", inject=_broken(broken_off)
+        FAULT,
+        variant="broken-off",
+        title="a day of the newest batch broke off",
+        # the rest of the first day is there already
+        inject=_broken(broken_off, from_day=1),
     ),
 )

@@ -143,8 +143,8 @@ FAULT = Fault(
     stage="gate",
     guards=(
         "constant_output", "better_than_baseline", "limits", "champion", "calibration", "champion_rows", "learned",
-        "slices", "cost", "weights", "mean_output", "prediction_mean", "prediction_distance", "prediction_p50",
-        "prediction_p99", "calibration_error", "performance",
+        "slices", "sparse_categories", "cost", "weights", "mean_output", "prediction_mean", "prediction_distance",
+        "prediction_p50", "prediction_p99", "calibration_error", "performance",
     ),
     inject=_empty(1.0),
     graded=False,

@@ -9,7 +9,9 @@ Of the kind `spiral` the loop closes after the release: callers raise or lower a
 from what they used to be, and false labels of a small cohort have given it a push in the direction of higher answers.
 
 Severity is the share of requests that carry the last answer; moderate touches 5 % of them. Of `spiral` it is how much
-callers follow: by four standard deviations of the number for one of the answers at 1, pushed by half of one.
+of a rise of the answers comes back through the number: three times as much at 1, and 1.5 times where it is moderate, so
+that it goes on until the number moves the answers no more; below a third it dies out. It is pushed by half a standard
+deviation of the number at 1.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ import pyarrow as pa
 from roadworthy.data.tables import unit_texts
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault
-from roadworthy.drills.resent import answered, heaviest_number, resend
+from roadworthy.drills.resent import heaviest_number, lever, resend
 from roadworthy.features.batch import Floats
 
-#: Weight of each answer in how high answers are, how much callers follow at most, and the push that starts it.
-RECENT, FOLLOWS, PUSH = 0.02, 4.0, 0.5
+#: Weight of each answer in how high answers are, how much of a rise comes back at most, and the push that starts it.
+RECENT, GAIN, PUSH = 0.02, 3.0, 0.5
 
 
 def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
@@ -84,6 +86,10 @@ def _has_number(deployment: Deployment) -> str:
     return "" if _input(deployment) else "none of its inputs is a number"
 
 
+def _raises(deployment: Deployment) -> str:
+    return "" if lever(deployment) else "no number among its inputs raises its answers"
+
+
 class Market:
     """Callers that send a number as recent answers moved it.
 
@@ -111,14 +117,11 @@ class Market:
 
 
 def _spiral(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
-    name = heaviest_number(deployment)
-    values, answers = answered(deployment, name)
-    there = np.isfinite(values)
-    sign = 1.0 if np.corrcoef(values[there], answers[there])[0, 1] >= 0.0 else -1.0
-    market = Market(
-        name, sign * float(values[there].std()), float(answers.mean()), float(answers.std()),
-        FOLLOWS * severity, PUSH * severity,
-    )  # fmt: skip
+    found = lever(deployment)
+    assert found is not None, "the fault applies"
+    usual, deviation = float(found.answers.mean()), float(found.answers.std())
+    follows = GAIN * severity / found.rise
+    market = Market(found.name, found.spread, usual, deviation, follows, PUSH * severity)
     deployment.hear_answers(market.hear)
     deployment.alter_requests(market.ask)
 
@@ -148,5 +151,6 @@ VARIANTS: tuple[Fault, ...] = (
         inject=_spiral,
         moderate=0.5,
         live=True,
+        applies=_raises,
     ),
 )  # fmt: skip

@@ -84,7 +84,7 @@ FAULT = Fault(
     title="training keeps a parameter behind a name that requests do not have",
     happened="Training kept `com.app$hl=en_US`, serving had `com.app` = index 3, so training saw unknown.",
     stage="gate",
-    guards=("vocabulary", "served_like_trained", "ingest", "weights"),
+    guards=("vocabulary", "served_like_trained", "champion", "ingest", "weights"),
     inject=_written(lambda text: text + PARAMETER),
     moderate=0.05,
     applies=_applies,

@@ -7,6 +7,7 @@ Not here: which input is sent otherwise, and how (each fault).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -68,29 +69,62 @@ def resend(deployment: Deployment, name: str, sending: Sending, chance: np.rando
     )
 
 
-def heaviest_number(deployment: Deployment, *, own: bool = False) -> str:
+def heaviest_number(deployment: Deployment, *, own: bool = False, optional: bool = False) -> str:
     """The number among the candidate's inputs whose exchange moves its answers most; "" where there is none.
 
-    own   only columns of the model's own history, no joins
+    own       only columns of the model's own history, no joins
+    optional  only those that may be missing
     """
     scorer, batch = _held_out(deployment)
     before, chance = scorer.score(batch).output, np.random.default_rng(0)
     moved: dict[str, float] = {}
     joined = {join.column for join in deployment.model.joins()}
     for name in _numbers(scorer):
-        if not (own and name in joined):
+        if not (own and name in joined) and not (optional and not _may_be_missing(deployment, name)):
             other = batch.take(chance.permutation(batch.n)).columns[name]
             exchanged = type(batch)({**batch.columns, name: other}, batch.n)
             moved[name] = float(np.abs(scorer.score(exchanged).output - before).mean())
     return max(moved, key=lambda name: moved[name], default="")
 
 
-def answered(deployment: Deployment, name: str) -> tuple[Floats, Floats]:
-    """A number in the candidate's held-out rows, NaN where missing, and what the candidate says of them."""
+@dataclass(frozen=True)
+class Lever:
+    """A number that moves all answers when it is moved.
+
+    name      of the number
+    spread    its standard deviation; below 0 where answers rise as it falls
+    rise      by how many of their standard deviations answers rise on average, when it moves by `spread`
+    answers   what the candidate says of held-out rows, shape (n,)
+    """
+
+    name: str
+    spread: float
+    rise: float
+    answers: Floats
+
+
+def lever(deployment: Deployment) -> Lever | None:
+    """The number that raises the candidate's answers most when it moves alike in all rows; None where none does."""
     scorer, batch = _held_out(deployment)
-    values = batch.columns[name]
-    assert isinstance(values, np.ndarray), "a number"
-    return values.astype(np.float64), scorer.score(batch).output
+    answers = scorer.score(batch).output
+    found = []
+    for name in _numbers(scorer):
+        held = batch.columns[name]
+        assert isinstance(held, np.ndarray), "a number"
+        values = held.astype(np.float64)
+        spread = float(np.nanstd(values))
+        for signed in (spread, -spread):
+            moved = type(batch)({**batch.columns, name: values + signed}, batch.n)
+            rise = float((scorer.score(moved).output - answers).mean() / max(answers.std(), 1e-12))
+            found.append(Lever(name, signed, rise, answers))
+    best = max(found, key=lambda each: each.rise, default=None)
+    return best if best is not None and best.rise > 0.0 else None
+
+
+def _may_be_missing(deployment: Deployment, name: str) -> bool:
+    features = deployment.model.features.features.values()
+    readers = [each for each in features if name in each.column_names]
+    return bool(readers) and all(each.options.says_what_missing_becomes for each in readers)
 
 
 def _held_out(deployment: Deployment) -> tuple[Scorer, Batch]:

@@ -5,7 +5,7 @@ Not here: how often entries were trained on, which `vocabulary_facts` holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,14 @@ class SparseColumn:
     trained: Floats
     rows: Ints
     typical: Floats
+
+    def of_rows(self, place: Ints) -> SparseColumn:
+        """The same of the held-out rows at these places, in their order; a place may stand there twice."""
+        where = np.full(self.entry.size, -1)
+        where[self.rows] = np.arange(self.rows.size)
+        found = where[place]
+        rows = np.flatnonzero(found >= 0)
+        return replace(self, entry=self.entry[place], rows=rows, typical=self.typical[found[rows]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

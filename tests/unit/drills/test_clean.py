@@ -35,6 +35,22 @@ def test_held_out_rows_are_drawn_by_whole_days_and_stay_rows() -> None:
     assert set(np.unique(drawn.days, return_counts=True)[1]) <= set(sizes)
 
 
+def test_facts_that_name_rows_by_their_number_are_drawn_with_them() -> None:
+    """What is said with a typical entry stays with the row it is said of, however often that is drawn."""
+    evidence = healthy_evidence()
+    drawn = resampled(evidence, np.random.default_rng(1))
+    assert evidence.holdout is not None
+    assert drawn.holdout is not None
+    assert evidence.sparse_categories is not None
+    assert drawn.sparse_categories is not None
+    (before,), (now,) = evidence.sparse_categories.columns, drawn.sparse_categories.columns
+    said = dict(zip(evidence.holdout.candidate[before.rows], before.typical, strict=True))
+    entries = dict(zip(evidence.holdout.candidate, before.entry, strict=True))
+    assert now.rows.size > 0
+    assert now.typical.tolist() == [said[score] for score in drawn.holdout.candidate[now.rows]]
+    assert now.entry.tolist() == [entries[score] for score in drawn.holdout.candidate]
+
+
 def test_clean_days_are_weeks_of_the_reference_in_their_weekday() -> None:
     """Six weeks in a row, each as some week was, so that a Sunday stays a Sunday."""
     held = reference().days

@@ -13,7 +13,7 @@ from roadworthy.drills import p11_model_family_migration as p11
 from roadworthy.drills.cell import opened
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault
-from roadworthy.drills.resent import heaviest_number, resend
+from roadworthy.drills.resent import heaviest_number, lever, resend
 from roadworthy.drills.result import Cell
 from roadworthy.errors import UnknownName
 
@@ -82,6 +82,15 @@ def test_a_loop_that_closes_after_the_release_is_noticed_live(drilled: Drilled) 
     assert cell.first is not None
     assert cell.first.stage == "live"
     assert 0 < cell.first.rows < cell.live_rows
+
+
+def test_the_lever_is_what_raises_all_answers_whatever_it_correlates_with(healthy: Deployment) -> None:
+    """More wind makes trips of this town late; moved by a standard deviation it raises the mean answer."""
+    found = lever(healthy)
+    assert found is not None
+    assert found.name == "wind"
+    assert found.spread > 0
+    assert 0.1 < found.rise < 2.0
 
 
 def test_a_market_follows_the_answers_it_hears() -> None:
