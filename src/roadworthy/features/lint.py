@@ -96,15 +96,14 @@ def twins(counts: Mapping[str, float], entries: Iterable[str]) -> list[Twins]:
     return sorted(found, key=lambda each: (-sum(counts[text] for text in each.others), each.main))
 
 
-def cleaned(text: str, cleaner: str) -> str | None:
-    """A text, or each part of a cross, after the cleaner of that name; None where a part has gone.
+def cleaned(text: str, cleaner: str) -> str:
+    """A text, or each part of a cross, after the cleaner of that name; a part of which nothing is left is "".
 
     >>> cleaned("JFK \\x1fsea", "folded") == "jfk\\x1fsea"
     True
     """
     clean: Clean = CLEANERS[cleaner]
-    parts = [clean(part) for part in text.split(SEPARATOR)]
-    return None if None in parts else SEPARATOR.join(part for part in parts if part is not None)
+    return SEPARATOR.join(clean(part) or "" for part in text.split(SEPARATOR))
 
 
 def odd(counts: Mapping[str, float]) -> list[Odd]:
@@ -150,10 +149,10 @@ def _alike(texts: Iterable[str]) -> list[list[str]]:
     """Groups of two texts or more that are one thing."""
     by_name: dict[str, list[str]] = defaultdict(list)
     for text in texts:
-        by_name[cleaned(text, app_id.__name__) or ""].append(text)
+        by_name[cleaned(text, app_id.__name__)].append(text)
     by_case: dict[str, list[str]] = defaultdict(list)
     for name in by_name:
-        by_case[cleaned(name, folded_id.__name__) or ""].append(name)
+        by_case[cleaned(name, folded_id.__name__)].append(name)
     groups: list[list[str]] = []
     for names in by_case.values():
         together = len(names) > 1 and any(map(_is_word, names))

@@ -46,7 +46,14 @@ def test_a_cross_is_compared_part_by_part() -> None:
     counts = {"EWR\x1fSEA": 5, "EWR\x1fSEA ": 1, "JFK\x1fSEA": 3}
     assert twins(counts, counts) == [Twins("EWR\x1fSEA", ("EWR\x1fSEA ",), "tidy")]
     assert [each.kind for each in odd(counts)] == ["spaces"]
-    assert cleaned("EWR\x1f \x00", "tidy") is None
+    assert cleaned("EWR\x1f \x00", "tidy") == "EWR\x1f"
+
+
+def test_crosses_with_an_empty_part_are_told_apart_by_the_other() -> None:
+    """A table often holds an empty text where nothing is known; that makes no two airports one."""
+    assert twins({"JFK\x1f": 50, "LGA\x1f": 40, "JFK\x1f ": 2}, ["JFK\x1f", "LGA\x1f"]) == [
+        Twins("JFK\x1f", ("JFK\x1f ",), "tidy")
+    ]
 
 
 @pytest.mark.parametrize(
