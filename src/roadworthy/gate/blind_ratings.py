@@ -23,7 +23,7 @@ import numpy as np
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.blind_ratings_facts import BlindRatings
-from roadworthy.gate.check import Check, number, verdict
+from roadworthy.gate.check import Check, number, unless_surely, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.stats.agreement import cohen_kappa
 from roadworthy.stats.resampling import block_interval
@@ -71,7 +71,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     return (
         verdict(
             NAME, evidence, ruling, sentence,
-            measured=found.value, limit=str(LIMIT), n=rated,
+            measured=found.value, limit=unless_surely(LIMIT), n=rated,
             evidence={"low": found.low, "high": found.high, "kappa": kappa, "right": right, "raters": raters},
         ),
     )  # fmt: skip

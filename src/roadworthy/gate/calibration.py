@@ -41,7 +41,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         weights=data.weights,
     )
     error, gap = found["calibration_error"], found["calibration_gap"]
-    limit = evidence.limits.get(LIMIT_NAME) or default_limit(float(data.labels.mean()))
+    limit = evidence.limits.get(LIMIT_NAME) or default_limit(
+        float(np.average(data.labels, weights=data.weights))
+    )
     ruling = limit.ruling(error.value, error.low, error.high)
     slices = gaps_by_slice(data)
     differ = [f"{entry['slice']} {entry['gap']:+.3f}" for entry in slices if entry["differs"]]
@@ -91,12 +93,12 @@ def gaps_by_slice(data: Holdout) -> list[dict[str, Any]]:
     for column, values in data.slices.items():
         kinds, index = np.unique(values, return_inverse=True)
         means = group_means(gaps, index.astype(np.int64), data.days, kinds.size, data.weights)
-        higher = means.above(everywhere)
+        apart = means.apart(everywhere)
         for place in np.flatnonzero((means.rows >= SLICE_ROWS) & (means.blocks >= MIN_BLOCKS)):
             low, high = means.interval(int(place))
             entry = {"slice": f"{column}={kinds[place] or '(missing)'}", "n": int(means.rows[place])}
             found.append({**entry, "gap": float(means.value[place]), "low": low, "high": high})
-            chances.append(2.0 * float(min(higher[place], 1.0 - higher[place])))
+            chances.append(float(apart[place]))
     surely = false_discoveries(np.array(chances), FALSE_DISCOVERIES)
     marked = [{**entry, "differs": bool(sure)} for entry, sure in zip(found, surely, strict=True)]
     return sorted(marked, key=lambda entry: -abs(entry["gap"] - everywhere))
@@ -106,17 +108,20 @@ def tenths(data: Holdout, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Groups of rows by tenth of the scores (fewer when scores tie): mean score, observed rate with interval, n."""
     edges = np.unique(np.quantile(data.candidate, np.linspace(0.1, 0.9, 9)))
     group = np.searchsorted(edges, data.candidate, side="right")
-    return [_tenth(data, group == number, rng) for number in np.unique(group)]
+    counting = np.full(data.n, True) if data.weights is None else data.weights > 0
+    return [_tenth(data, counting & (group == number), rng) for number in np.unique(group[counting])]
 
 
 def _tenth(
     data: Holdout, held: np.ndarray[Any, np.dtype[np.bool_]], rng: np.random.Generator
 ) -> dict[str, Any]:
     labels, days = data.labels[held], data.days[held]
-    entry = {"n": int(labels.size), "score": float(data.candidate[held].mean()), "rate": float(labels.mean())}
+    weights = None if data.weights is None else data.weights[held]
+    score, observed = (float(np.average(each, weights=weights)) for each in (data.candidate[held], labels))
+    entry = {"n": int(labels.size), "score": score, "rate": observed}
     if np.unique(days).size < MIN_BLOCKS:
         return {**entry, "low": None, "high": None}
-    rate = block_interval(labels, days, rng)
+    rate = block_interval(labels, days, rng, weights=weights)
     return {**entry, "low": max(rate.low, 0.0), "high": min(rate.high, 1.0)}
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, compared, holdout, number, verdict
+from roadworthy.gate.check import Check, champion_scores, compared, holdout, number, upper_limit, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.stats.resampling import Interval, paired_intervals
 from roadworthy.verdict import Limit, Ruling, Verdict
@@ -37,17 +37,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         return (_itself(evidence, evidence.serves_since),)
     if evidence.champion_version is None:
         return (_first_release(evidence),)
-    limit = evidence.limits.get(LIMIT_NAME, DEFAULT)
-    if limit.comparison not in ("<=", "<"):
-        raise ValueError(f"limit {LIMIT_NAME} must be an upper bound such as '<= 0.005', got '{limit}'")
-    data = holdout(evidence)
-    if data.champion is None:
-        why = f": {data.unscored}" if data.unscored else ""
-        raise ValueError(
-            f"the champion, version {evidence.champion_version}, was not scored on these rows{why}"
-        )
+    limit, data = upper_limit(evidence, LIMIT_NAME, DEFAULT), holdout(evidence)
     found = paired_intervals(
-        data.candidate, data.champion, data.labels, data.days, evidence.chance(), names=["log_loss"],
+        data.candidate, champion_scores(evidence), data.labels, data.days, evidence.chance(), names=["log_loss"],
         weights=data.weights,
     )  # fmt: skip
     difference = found["log_loss"]

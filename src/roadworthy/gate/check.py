@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.evidence import MIN_ROWS, Evidence, Holdout
+from roadworthy.gate.evidence import MIN_ROWS, Evidence, Floats, Holdout
 from roadworthy.stats.resampling import Interval
 from roadworthy.verdict import Limit, Ruling, Verdict
 
 _OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">="}
+
+Default = TypeVar("Default", Limit, Limit | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,50 @@ def holdout(evidence: Evidence) -> Holdout:
     if evidence.holdout.n < MIN_ROWS:
         raise TooFewSamples(f"at least {MIN_ROWS} later labelled rows are needed: wait for more outcomes")
     return evidence.holdout
+
+
+def champion_scores(evidence: Evidence) -> Floats:
+    """The champion's scores of the labelled rows; ValueError says why where it could not be asked."""
+    data = holdout(evidence)
+    if data.champion is None:
+        why = f": {data.unscored}" if data.unscored else ""
+        raise ValueError(
+            f"the champion, version {evidence.champion_version}, was not scored on these rows{why}"
+        )
+    return data.champion
+
+
+def upper_limit(evidence: Evidence, name: str, default: Default) -> Limit | Default:
+    """What the owner declared under that name, or the default; ValueError where it is no upper bound."""
+    limit = evidence.limits.get(name)
+    if limit is None:
+        return default
+    if limit.comparison not in ("<=", "<"):
+        raise ValueError(f"limit {name} must be an upper bound such as '<= {limit.value:g}', got '{limit}'")
+    return limit
+
+
+def cut_of(data: Holdout, declared: float | None, share: float) -> float:
+    """From which score on a row is called positive: the declared cut, or the one that `share` of the rows reaches.
+
+    Rows count as many as they stand for; scores are finite.
+    """
+    if declared is not None:
+        return declared
+    order = np.argsort(data.candidate, kind="stable")
+    weights = np.ones(data.n) if data.weights is None else data.weights
+    reached = np.cumsum(weights[order][::-1])[::-1]
+    few = np.flatnonzero(reached <= share * reached[0] * (1 + 1e-9))
+    return float(data.candidate[order[few[0] if few.size else -1]])
+
+
+def unless_surely(limit: Limit) -> str:
+    """A limit that only a sure breach breaks, so that a number a little beyond it may pass.
+
+    >>> unless_surely(Limit.parse("<= 0.02"))
+    'not surely > 0.02'
+    """
+    return f"not surely {_OPPOSITE[limit.comparison]} {limit.value:g}"
 
 
 def compared(name: str, interval: Interval, limit: Limit, ruling: Ruling, n: int) -> str:

@@ -10,7 +10,7 @@ import ast
 import importlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -101,7 +101,8 @@ def markdown(paragraph: str) -> str:
 def limits_read(module: ModuleType) -> tuple[str, ...]:
     """Names of `Model(limits=...)` that a check reads, in the order of `LIMIT_NAMES`.
 
-    Found are keys of `evidence.limits`, written out or as a constant of the module, and constants called `LIMIT_NAME…`.
+    Found are keys of `evidence.limits` and names given to `upper_limit`, written out or as a constant of the module,
+    and constants called `LIMIT_NAME…`.
     A check with `ELSEWHERE` reads all but those.
     """
     if hasattr(module, "ELSEWHERE"):
@@ -109,16 +110,20 @@ def limits_read(module: ModuleType) -> tuple[str, ...]:
     found: set[object] = {key for node in ast.walk(_tree(module)) for key in _keys(node, module)}
     for name, value in vars(module).items():
         if name.startswith("LIMIT_NAME") and name != "LIMIT_NAMES":
-            found |= {value} if isinstance(value, str) else set(value)
+            held = value.values() if isinstance(value, Mapping) else value
+            found |= {held} if isinstance(held, str) else set(held)
     return tuple(name for name in LIMIT_NAMES if name in found)
 
 
 def _keys(node: ast.AST, module: ModuleType) -> Iterator[object]:
     """The constant by which a node looks into `limits`, if it does."""
     match node:
-        case ast.Call(
-            func=ast.Attribute(value=ast.Attribute(attr="limits") | ast.Name(id="limits"), attr="get"),
-            args=[key, *_],
+        case (
+            ast.Call(
+                func=ast.Attribute(value=ast.Attribute(attr="limits") | ast.Name(id="limits"), attr="get"),
+                args=[key, *_],
+            )
+            | ast.Call(func=ast.Name(id="upper_limit"), args=[_, key, *_])
         ):
             pass
         case ast.Subscript(value=ast.Attribute(attr="limits") | ast.Name(id="limits"), slice=key):

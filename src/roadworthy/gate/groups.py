@@ -4,14 +4,14 @@ For every attribute in `Model(protected=[...])`, on later labelled rows, each gr
 opportunity, the share of the rows with the outcome that are called positive (true positive rate); and calibration
 within the group, mean score minus observed rate. Calls are made at the declared `cut`, or, where none is declared, at
 the one at which as many rows are called positive as are. Intervals resample days, at a level for all groups and both
-measures of all attributes together (Bonferroni). A group with fewer than 50 rows of the outcome, or 200 rows in all, is
-named and not judged.
+measures of all attributes together (Bonferroni). A group with fewer than 50 rows of the outcome, or 200 rows in all, or
+with fewer beside it, is named and not judged. Rows count as `Model(weight=...)` and `Model(sampling=...)` say.
 
 pass          every group keeps `groups_tpr_gap` and `groups_calibration_gap` of the limits, by its whole interval; or
               no limit is declared, and the largest gaps are told
 fail          some group breaks a limit for certain
 insufficient  a gap may keep its limit or not
-does not apply where no attribute is protected
+does not apply where no attribute is protected, or where no limit is declared and no group is large enough
 
 Equal opportunity: Hardt, Price, Srebro (2016), NeurIPS. That base rates differ makes it impossible to equalise
 everything at once (Chouldechova 2017, Big Data 5(2)), which is why an owner declares what must hold.
@@ -19,22 +19,21 @@ everything at once (Chouldechova 2017, Big Data 5(2)), which is why an owner dec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, holdout, number, verdict
-from roadworthy.gate.evidence import Evidence, Holdout
+from roadworthy.gate.check import Check, cut_of, guarded, holdout, number, upper_limit, verdict
+from roadworthy.gate.evidence import Evidence, Holdout, Texts
 from roadworthy.gate.limits import absolute
 from roadworthy.stats.resampling import Interval, Marks, block_interval, difference_interval
 from roadworthy.verdict import PRECEDENCE, Limit, Ruling, Verdict
 
 NAME = "groups"
-
-#: Names among the user's limits.
-TPR_LIMIT, CALIBRATION_LIMIT = "groups_tpr_gap", "groups_calibration_gap"
 
 #: Rows of the outcome, and rows in all, below which a group is not judged.
 MIN_POSITIVES, MIN_ROWS = 50, 200
@@ -46,6 +45,11 @@ ERROR = 0.05
 RESAMPLES = 2_000
 
 Measure = Literal["tpr", "calibration"]
+
+MEASURES: tuple[Measure, ...] = ("tpr", "calibration")
+
+#: Names among the user's limits.
+LIMIT_NAMES_OF: Mapping[Measure, str] = {"tpr": "groups_tpr_gap", "calibration": "groups_calibration_gap"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,66 +76,84 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     data = holdout(evidence)
     if not np.isfinite(data.candidate).all():
         raise ValueError("the candidate's scores hold numbers that are not finite")
-    cut = default_cut(data) if facts.cut is None else facts.cut
+    cut = cut_of(data, facts.cut, float(np.average(data.labels, weights=data.weights)))
     members = {name: _judgeable(values, data) for name, values in facts.values.items()}
     tests = 2 * sum(len(groups) for groups in members.values())
     level = 1.0 - ERROR / max(tests, 1)
-    found = []
+    found: list[Verdict] = []
     for name, groups in members.items():
         left_out = sorted({str(value) for value in np.unique(facts.values[name])} - set(groups))
-        measures: tuple[Measure, Measure] = ("tpr", "calibration")
-        for measure in measures:
-            gaps = [
-                _gap(measure, group, marks, data, cut, level, evidence) for group, marks in groups.items()
-            ]
-            found.append(_verdict(name, measure, gaps, left_out, cut, evidence))
+        for measure in MEASURES:
+            judged = partial(_judged, name, measure, groups, left_out, cut, level)
+            found += guarded(NAME, evidence, judged, f"{name} {measure}")
     return tuple(found)
 
 
-def default_cut(data: Holdout) -> float:
-    """The score from which on as many rows are called positive as have the outcome."""
-    return float(np.quantile(data.candidate, 1.0 - float(data.labels.mean()), method="higher"))
+def _judged(
+    name: str,
+    measure: Measure,
+    groups: Mapping[str, Marks],
+    left_out: list[str],
+    cut: float,
+    level: float,
+    evidence: Evidence,
+) -> tuple[Verdict, ...]:
+    limit = upper_limit(evidence, LIMIT_NAMES_OF[measure], None)
+    if groups:
+        gaps = [_gap(measure, group, marks, cut, level, evidence) for group, marks in groups.items()]
+        return (_verdict(name, measure, gaps, left_out, cut, limit, evidence),)
+    needed = f"{MIN_ROWS} rows, {MIN_POSITIVES} of them with the outcome, in a group of {name} and beside it"
+    if limit is not None:
+        raise TooFewSamples(f"there are not {needed}, as limit {limit} needs: wait for more outcomes")
+    reason = f"does not apply: no limit is declared, and there are not {needed} (n=0)"
+    return (verdict(NAME, evidence, "pass", reason, f"{name} {measure}", n=0),)
 
 
-def _judgeable(values: np.ndarray[Any, np.dtype[np.str_]], data: Holdout) -> dict[str, Marks]:
-    """The groups with enough rows, each with its rows; none where only one has: there is nobody beside it."""
-    found = {}
+def _judgeable(values: Texts, data: Holdout) -> dict[str, Marks]:
+    """The groups with enough rows, in them and in all others together, each with its rows."""
+    found: dict[str, Marks] = {}
     for group in np.unique(values):
         marks: Marks = values == group
-        if marks.sum() >= MIN_ROWS and data.labels[marks].sum() >= MIN_POSITIVES and not marks.all():
+        if all(
+            side.sum() >= MIN_ROWS and data.labels[side].sum() >= MIN_POSITIVES for side in (marks, ~marks)
+        ):
             found[str(group)] = marks
     return found
 
 
-def _gap(
-    measure: Measure, group: str, marks: Marks, data: Holdout, cut: float, level: float, evidence: Evidence
-) -> Gap:
+def _gap(measure: Measure, group: str, marks: Marks, cut: float, level: float, evidence: Evidence) -> Gap:
+    data = holdout(evidence)
+    weights = np.ones(data.n) if data.weights is None else data.weights
     if measure == "tpr":
         positive = data.labels == 1.0
         called = (data.candidate[positive] >= cut).astype(np.float64)
         inside = marks[positive]
         interval = difference_interval(
-            called, inside, data.days[positive], evidence.chance(), resamples=RESAMPLES, level=level
-        )
+            called, inside, data.days[positive], evidence.chance(), resamples=RESAMPLES, level=level,
+            weights=weights[positive],
+        )  # fmt: skip
         return Gap(group, interval, int(inside.sum()))
     too_much = data.candidate[marks] - data.labels[marks]
-    interval = block_interval(too_much, data.days[marks], evidence.chance(), resamples=RESAMPLES, level=level)
+    interval = block_interval(
+        too_much,
+        data.days[marks],
+        evidence.chance(),
+        resamples=RESAMPLES,
+        level=level,
+        weights=weights[marks],
+    )
     return Gap(group, interval, int(marks.sum()))
 
 
 def _verdict(
-    name: str, measure: Measure, gaps: list[Gap], left_out: list[str], cut: float, evidence: Evidence
+    name: str,
+    measure: Measure,
+    gaps: list[Gap],
+    left_out: list[str],
+    cut: float,
+    limit: Limit | None,
+    evidence: Evidence,
 ) -> Verdict:
-    limit = evidence.limits.get(TPR_LIMIT) if measure == "tpr" else evidence.limits.get(CALIBRATION_LIMIT)
-    if not gaps:
-        needed = (
-            f"two groups of {name} with {MIN_ROWS} rows, {MIN_POSITIVES} of them with the outcome, are needed"
-        )
-        if limit is not None:
-            raise TooFewSamples(needed)
-        return verdict(
-            NAME, evidence, "pass", f"{needed}; no limit is declared (n=0)", f"{name} {measure}", n=0
-        )
     ruled = {gap.group: _ruling(gap.interval, limit) for gap in gaps}
     # Of two groups the one with less is named.
     worst = min(

@@ -168,14 +168,16 @@ def _latency(
     both = " against ".join(
         shown(float(np.median(_quantiles(one.seconds, quantile))), "seconds") for one in (own, other)
     )
+    allowed = str(limit)
     relation = {
         "pass": f"{limit.comparison} limit {limit.value:g}",
         "fail": f"> limit {limit.value:g}",
         "insufficient": f"may keep limit {limit} or not: run it again where less else is running",
     }[ruling]
     if trifle:
+        allowed = f"{limit}, or {shown(SECONDS_THAT_COUNT, 'seconds')} more"
         relation = (
-            f"> limit {limit.value:g}, but less than {shown(SECONDS_THAT_COUNT, 'seconds')} does not count"
+            f"> limit {limit.value:g}, but up to {shown(SECONDS_THAT_COUNT, 'seconds')} more does not count"
         )
     whom = "champion" if role == "champion" else "the reference,"
     n = own.seconds.size
@@ -188,7 +190,7 @@ def _latency(
             f"version {other.version} {relation} ({both}, n={n:,} answers each)",
             role,
             measured=found.value,
-            limit=str(limit),
+            limit=allowed,
             n=n,
             evidence={"low": found.low, "high": found.high, "version": other.version, "of": what},
         ),
@@ -202,12 +204,10 @@ def _memory(
     times = own.memory_bytes / other.memory_bytes
     trifle = "memory_champion" not in declared and own.memory_bytes - other.memory_bytes <= BYTES_THAT_COUNT
     ruling: Ruling = "pass" if limit.holds(times) or trifle else "fail"
-    relation = "<=" if limit.holds(times) else ">"
-    more = (
-        f", but less than {shown(BYTES_THAT_COUNT, 'bytes')} more does not count"
-        if relation == ">" and trifle
-        else ""
-    )
+    relation, allowed, more = "<=" if limit.holds(times) else ">", str(limit), ""
+    if trifle and not limit.holds(times):
+        allowed = f"{limit}, or {shown(BYTES_THAT_COUNT, 'bytes')} more"
+        more = f", but up to {shown(BYTES_THAT_COUNT, 'bytes')} more does not count"
     return (
         verdict(
             NAME,
@@ -218,7 +218,7 @@ def _memory(
             "each)",
             "memory",
             measured=times,
-            limit=str(limit),
+            limit=allowed,
             n=1,
         ),
     )

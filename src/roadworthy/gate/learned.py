@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, compared, guarded, holdout, number, verdict
+from roadworthy.gate.check import Check, compared, cut_of, guarded, holdout, number, verdict
 from roadworthy.gate.evidence import MIN_ROWS, Evidence, Holdout
 from roadworthy.gate.learned_facts import Heuristic, Learned
 from roadworthy.stats import metrics
@@ -101,8 +101,8 @@ def _ranking(evidence: Evidence) -> tuple[Verdict, ...]:
 def calls_at(data: Holdout, facts: Learned) -> dict[str, Any]:
     """Confusion matrix and ratios at the declared cut, or where as many are called as were positive in training."""
     scores, labels = metrics.checked(data.candidate, data.labels)
-    cut = float(np.quantile(scores, 1.0 - facts.trained_rate)) if facts.cut is None else facts.cut
-    counts = metrics.confusion(scores, labels, cut)
+    cut = cut_of(data, facts.cut, facts.trained_rate)
+    counts = metrics.confusion(scores, labels, cut, data.weights)
     return {
         "cut": cut,
         "true_negatives": counts.true_negatives,

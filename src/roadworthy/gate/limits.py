@@ -8,29 +8,18 @@ absolute value, so that `<= 0.02` bounds it on both sides. A model without any l
 from __future__ import annotations
 
 from functools import partial
-from typing import get_args
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.check import Check, compared, guarded, holdout, verdict
 from roadworthy.gate.evidence import Evidence
-from roadworthy.stats.resampling import Interval, Metric, metric_intervals
+from roadworthy.model import LIMIT_NAMES
+from roadworthy.stats.resampling import METRICS, Interval, Metric, metric_intervals
 from roadworthy.verdict import Limit, Verdict
 
 NAME = "limits"
 
-#: Declared among the limits, but judged by another check.
-ELSEWHERE = frozenset(
-    {
-        "champion_log_loss",
-        "slice_log_loss",
-        "sampling_factor",
-        "sparse_log_loss",
-        "alone_auc",
-        "auc_jump",
-        "groups_tpr_gap",
-        "groups_calibration_gap",
-    }
-)
+#: Declared among the limits, but judged by another check: what is no metric.
+ELSEWHERE = frozenset(LIMIT_NAMES).difference(METRICS)
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
@@ -77,12 +66,10 @@ def _judged(name: str, limit: Limit, evidence: Evidence) -> tuple[Verdict, ...]:
 
 
 def _metric(name: str) -> Metric:
-    for metric in get_args(Metric):
+    for metric in METRICS:
         if metric == name:
-            return name  # type: ignore[return-value]  # it equals one of the literals
-    raise ValueError(
-        f"limit on {name!r} is not a metric of the gate; known are {', '.join(get_args(Metric))}"
-    )
+            return metric
+    raise ValueError(f"limit on {name!r} is not a metric of the gate; known are {', '.join(METRICS)}")
 
 
 def absolute(interval: Interval) -> Interval:

@@ -25,7 +25,7 @@ import numpy as np
 
 from roadworthy.clock import DAY_MICROS, micros
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, holdout, number, verdict
+from roadworthy.gate.check import Check, holdout, number, unless_surely, upper_limit, verdict
 from roadworthy.gate.data_facts import DataFacts, Floats
 from roadworthy.gate.evidence import Evidence
 from roadworthy.stats import metrics
@@ -91,7 +91,7 @@ def _declared(evidence: Evidence) -> Verdict:
     low, high = (float(np.exp(end)) for end in np.quantile(spread, [0.025, 0.975]))
     factor = float(np.exp(abs(apart)))
     nearest = 1.0 if low <= 1.0 <= high else min(max(low, 1.0 / low), max(high, 1.0 / high))
-    limit = evidence.limits.get(LIMIT_NAME, DECLARED)
+    limit = upper_limit(evidence, LIMIT_NAME, DECLARED)
     ruling = limit.ruling(nearest)
     kept = (
         f"surely > limit {limit.value:g}" if ruling == "fail" else f"not surely beyond limit {limit.value:g}"
@@ -104,7 +104,7 @@ def _declared(evidence: Evidence) -> Verdict:
         f"{number(rate / total)} of all rows are a factor {number(factor)} apart in odds [{number(low)}, "
         f"{number(high)}], {kept} (n={data.n:,})",
         measured=factor,
-        limit=str(limit),
+        limit=unless_surely(limit),
         evidence={"low": low, "high": high, "score": score / total, "rate": rate / total, "odds": facts.odds},
     )
 
@@ -126,7 +126,7 @@ def _undeclared(evidence: Evidence) -> Verdict:
         facts.positive, negative,
     )  # fmt: skip
     grown, other = _growth(many, before, after), _growth(few, before, after)
-    limit = evidence.limits.get(LIMIT_NAME, UNDECLARED)
+    limit = upper_limit(evidence, LIMIT_NAME, UNDECLARED)
     alone = other.high < grown.factor or np.log(other.factor) < OTHER * np.log(grown.factor)
     sampled = not limit.holds(grown.factor) and grown.low > SURELY and bool(alone)
     which = "without" if many is negative else "with"
@@ -147,7 +147,7 @@ def _undeclared(evidence: Evidence) -> Verdict:
         "fail" if sampled else "pass",
         f"{reason} (n={n:,})",
         measured=grown.factor,
-        limit=str(limit),
+        limit=unless_surely(limit),
         n=n,
         evidence={"surely": grown.low, "other": other.factor, "before": grown.before, "after": grown.after},
     )

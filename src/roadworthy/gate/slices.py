@@ -19,12 +19,23 @@ fifths are where slice finding begins (Chung et al. 2019, Slice Finder); pairs o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, guarded, holdout, number, verdict
+from roadworthy.gate.check import (
+    Check,
+    champion_scores,
+    cut_of,
+    guarded,
+    holdout,
+    number,
+    unless_surely,
+    upper_limit,
+    verdict,
+)
 from roadworthy.gate.evidence import Evidence, Floats, Holdout, Ints
 from roadworthy.gate.slices_facts import Marks, Slices
 from roadworthy.stats import metrics
@@ -80,7 +91,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     holdout(evidence)
     found = list(guarded(NAME, evidence, _harm, "harm"))
     for name in evidence.slices.perfect:
-        found += guarded(NAME, evidence, lambda given, name=name: _perfect(given, name), name)  # type: ignore[misc]  # a default is the name's value now
+        found += guarded(NAME, evidence, partial(_perfect, name), name)
     return tuple(found)
 
 
@@ -98,9 +109,7 @@ def laid(facts: Slices) -> Laid:
 
 def _harm(evidence: Evidence) -> tuple[Verdict, ...]:
     data, facts = holdout(evidence), _facts(evidence)
-    limit = evidence.limits.get(LIMIT_NAME, DEFAULT)
-    if limit.comparison not in ("<=", "<"):
-        raise ValueError(f"limit {LIMIT_NAME} must be an upper bound such as '<= 0.01', got '{limit}'")
+    limit = upper_limit(evidence, LIMIT_NAME, DEFAULT)
     scores, labels = metrics.checked(data.candidate, data.labels)
     slices, losses = laid(facts), metrics.log_losses(scores, labels)
     table = _table(data, facts, slices, losses)
@@ -113,9 +122,7 @@ def _harm(evidence: Evidence) -> tuple[Verdict, ...]:
                 NAME, evidence, "pass", reason, "harm", n=0, evidence={"slices": _shown(slices, table, None)}
             ),
         )
-    if data.champion is None:
-        raise ValueError(f"the champion, version {evidence.champion_version}, was not scored on these rows")
-    before = metrics.log_losses(*metrics.checked(data.champion, labels))
+    before = metrics.log_losses(*metrics.checked(champion_scores(evidence), labels))
     found = slices.means(losses - before, data)
     judged = (found.rows >= ROWS) & (found.blocks >= DAYS)
     if not judged.any():
@@ -170,7 +177,7 @@ def _harm_verdict(
         reason + aside + f" (n={n:,})",
         "harm",
         measured=float(found.value[worst]),
-        limit=str(limit),
+        limit=unless_surely(limit),
         unit="nats",
         n=n,
         evidence={
@@ -191,7 +198,7 @@ def _said(slices: Laid, found: GroupMeans, place: int) -> str:
 
 def _table(data: Holdout, facts: Slices, slices: Laid, losses: Floats) -> list[dict[str, Any]]:
     """What there is to know of every slice, champion or not."""
-    called = data.candidate >= default_cut(data, facts)
+    called = data.candidate >= cut_of(data, facts.cut, facts.trained_rate)
     positive = data.labels == 1.0
     loss, rate = slices.means(losses, data), slices.means(data.labels, data)
     score = slices.means(data.candidate, data)
@@ -228,13 +235,13 @@ def _shown(slices: Laid, table: list[dict[str, Any]], found: GroupMeans | None) 
     return sorted(shown, key=lambda entry: (-(entry["difference"] or 0.0), -entry["n"]))[:SHOWN]
 
 
-def _perfect(evidence: Evidence, name: str) -> tuple[Verdict, ...]:
+def _perfect(name: str, evidence: Evidence) -> tuple[Verdict, ...]:
     data, facts = holdout(evidence), _facts(evidence)
     scores, labels = metrics.checked(data.candidate, data.labels)
     rows = facts.perfect[name]
     if not rows.any():
         raise TooFewSamples(f"no later row has {name}, so nobody knows whether all of it is called right")
-    cut = default_cut(data, facts)
+    cut = cut_of(data, facts.cut, facts.trained_rate)
     wrong = np.flatnonzero(rows & ((scores >= cut) != (labels == 1.0)))
     n = int(rows.sum())
     limit = Limit("<=", 0.0)
@@ -255,11 +262,6 @@ def _perfect(evidence: Evidence, name: str) -> tuple[Verdict, ...]:
             evidence={"cut": cut, "rows": wrong[:SHOWN].tolist()},
         ),
     )
-
-
-def default_cut(data: Holdout, facts: Slices) -> float:
-    """The declared cut, or the score above which as many rows lie as were positive in training."""
-    return float(np.quantile(data.candidate, 1.0 - facts.trained_rate)) if facts.cut is None else facts.cut
 
 
 def _facts(evidence: Evidence) -> Slices:

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import expit
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, holdout, number, verdict
+from roadworthy.gate.check import Check, holdout, number, unless_surely, upper_limit, verdict
 from roadworthy.gate.evidence import Evidence, Floats, Holdout
 from roadworthy.gate.sparse_categories_facts import SparseCategories, SparseColumn
 from roadworthy.stats import metrics
@@ -61,9 +61,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if not facts.columns:
         reason = "does not apply: the model has no feature of text; no limit (n=0)"
         return (verdict(NAME, evidence, "pass", reason, n=0),)
-    limit = evidence.limits.get(LIMIT_NAME, DEFAULT)
-    if limit.comparison not in ("<=", "<"):
-        raise ValueError(f"limit {LIMIT_NAME} must be an upper bound such as '<= 0.02', got '{limit}'")
+    limit = upper_limit(evidence, LIMIT_NAME, DEFAULT)
     found = _beside_typical(data, facts, metrics.log_losses(scores, labels))
     judged = (found.rows >= ROWS) & (found.blocks >= DAYS)
     buckets = {column.column: _buckets(data, column) for column in facts.columns}
@@ -75,7 +73,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
                 evidence,
                 "pass",
                 f"does not apply: the rare entries of no column have {ROWS} rows on {DAYS} days, the most are "
-                f"{sparse:,}; no limit (n={data.n:,})",
+                f"{sparse:,}; no limit (n=0)",
+                n=0,
                 evidence={"buckets": buckets},
             ),
         )
@@ -146,7 +145,7 @@ def _verdict(
         "fail" if harmed.any() else "pass",
         f"{reason} (n={n:,})",
         measured=float(found.value[worst]),
-        limit=str(limit),
+        limit=unless_surely(limit),
         unit="nats",
         n=n,
         evidence={
@@ -180,8 +179,7 @@ def _entries(data: Holdout, column: SparseColumn) -> dict[str, Any]:
     everywhere = float(np.average(gaps, weights=data.weights))
     found = group_means(gaps - everywhere, column.entry, data.days, column.trained.size, data.weights)
     judged = (found.rows >= ROWS) & (found.blocks >= DAYS)
-    chances = np.minimum(found.above(0.0), 1.0 - found.above(0.0))[judged] * 2.0
-    differ = np.flatnonzero(judged)[false_discoveries(chances, FALSE_DISCOVERIES)]
+    differ = np.flatnonzero(judged)[false_discoveries(found.apart(0.0)[judged], FALSE_DISCOVERIES)]
     largest = sorted(differ.tolist(), key=lambda place: -abs(found.value[place]))[:SHOWN]
     return {
         "judged": int(judged.sum()),

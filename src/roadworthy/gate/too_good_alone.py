@@ -18,7 +18,17 @@ from __future__ import annotations
 from typing import Any
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, compared, guarded, holdout, number, verdict
+from roadworthy.gate.check import (
+    Check,
+    champion_scores,
+    compared,
+    guarded,
+    holdout,
+    number,
+    unless_surely,
+    upper_limit,
+    verdict,
+)
 from roadworthy.gate.evidence import MIN_ROWS, Evidence
 from roadworthy.gate.leakage_facts import Alone
 from roadworthy.stats import metrics
@@ -51,7 +61,7 @@ def _alone(evidence: Evidence) -> tuple[Verdict, ...]:
     alone = _scored(evidence)
     ranked = suspects(alone)
     best = ranked[0][0]
-    limit = evidence.limits.get(ALONE_LIMIT, ALONE)
+    limit = upper_limit(evidence, ALONE_LIMIT, ALONE)
     level = 1.0 - ERROR / len(ranked)
     found = metric_intervals(
         alone.scores[best], alone.labels, alone.days, evidence.chance(), names=["auc"], level=level
@@ -86,13 +96,14 @@ def suspects(alone: Alone) -> list[tuple[str, float]]:
 
 def _jump(evidence: Evidence) -> tuple[Verdict, ...]:
     alone, data = _scored(evidence), holdout(evidence)
-    if data.champion is None:
-        why = data.unscored or "no other version answers to compare it with"
-        return (verdict(NAME, evidence, "pass", f"does not apply: {why} (n=0)", "jump", n=0),)
-    limit = evidence.limits.get(JUMP_LIMIT, JUMP)
+    if evidence.champion_version is None:
+        reason = "does not apply: no other version answers to compare it with (n=0)"
+        return (verdict(NAME, evidence, "pass", reason, "jump", n=0),)
+    limit = upper_limit(evidence, JUMP_LIMIT, JUMP)
     found = paired_intervals(
-        data.candidate, data.champion, data.labels, data.days, evidence.chance(), names=["auc"]
-    )["auc"]
+        data.candidate, champion_scores(evidence), data.labels, data.days, evidence.chance(), names=["auc"],
+        weights=data.weights,
+    )["auc"]  # fmt: skip
     # A jump is one only when the whole interval lies beyond the limit: what may be one is none yet.
     ruling: Ruling = "pass" if limit.holds(found.low) else "fail"
     new = [f"{name} {number(value)}" for name, value in suspects(alone) if name in alone.new][:TOLD]
@@ -100,7 +111,8 @@ def _jump(evidence: Evidence) -> tuple[Verdict, ...]:
     name = f"AUC, this minus version {evidence.champion_version}'s:"
     sentence = (
         f"{name} {number(found.value)} [{number(found.low)}, {number(found.high)}] "
-        f"{'is no more than' if ruling == 'pass' else '>'} limit {limit.value:g} (n={data.n:,} on {found.blocks} days)"
+        f"{'not surely' if ruling == 'pass' else 'surely'} > limit {limit.value:g} "
+        f"(n={data.n:,} on {found.blocks} days)"
     )
     return (
         verdict(
@@ -110,7 +122,7 @@ def _jump(evidence: Evidence) -> tuple[Verdict, ...]:
             sentence + shown,
             "jump",
             measured=found.value,
-            limit=str(limit),
+            limit=unless_surely(limit),
             evidence={**_ends(found), "new": sorted(alone.new)},
         ),
     )

@@ -35,12 +35,18 @@ class GroupMeans:
 
         Student's t with one degree of freedom fewer than there are days.
         """
-        known = (self.blocks > 1) & np.isfinite(self.value)
+        known = np.isfinite(self.error)
         chance = np.ones(self.value.shape)
         distance = self.value[known] - bound
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(self.error[known] > 0, distance / self.error[known], np.sign(distance) * np.inf)
         chance[known] = stdtr(self.blocks[known] - 1.0, -np.nan_to_num(t, posinf=1e9, neginf=-1e9))
+        return chance
+
+    def apart(self, bound: float) -> Floats:
+        """As `above`, for a mean as far from `bound` on either side; 1 where nothing is known."""
+        higher = self.above(bound)
+        chance: Floats = np.where(np.isfinite(self.error), 2.0 * np.minimum(higher, 1.0 - higher), 1.0)
         return chance
 
     def interval(self, group: int, level: float = 0.95) -> tuple[float, float]:

@@ -166,17 +166,18 @@ class Confusion:
         return _ratio(self.true_positives + self.true_negatives, self.n)
 
 
-def confusion(p: Floats, y: Floats, threshold: float) -> Confusion:
+def confusion(p: Floats, y: Floats, threshold: float, weights: Floats | None = None) -> Confusion:
     """Count the rows called positive (p >= threshold) against what they were.
 
-    p, y    as in `log_loss`
+    p, y      as in `log_loss`
+    weights   how many rows each stands for, shape (n_samples,); counts are rounded to whole rows. None = one
 
     >>> confusion(np.array([0.2, 0.7, 0.7]), np.array([0.0, 0.0, 1.0]), 0.5).precision
     0.5
     """
     p, y = checked(p, y)
-    cells = np.bincount(2 * y.astype(np.int64) + (p >= threshold), minlength=4)
-    return Confusion(*(int(cell) for cell in cells))
+    cells = np.bincount(2 * y.astype(np.int64) + (p >= threshold), weights=weights, minlength=4)
+    return Confusion(*(round(float(cell)) for cell in cells))
 
 
 def bin_of(p: Floats, bins: int) -> npt.NDArray[np.int64]:

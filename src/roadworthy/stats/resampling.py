@@ -230,11 +230,18 @@ def paired_intervals(
 
 
 def block_interval(
-    values: Floats, blocks: Ints, rng: np.random.Generator, *, resamples: int = 500, level: float = 0.95
+    values: Floats,
+    blocks: Ints,
+    rng: np.random.Generator,
+    *,
+    resamples: int = 500,
+    level: float = 0.95,
+    weights: Floats | None = None,
 ) -> Interval:
     """Mean of any number per row, with its interval over resampled blocks.
 
     values, blocks  arrays of shape (n_samples,); values finite
+    weights         as in `block_sums`
     raises          TooFewSamples without rows or with fewer than 5 blocks; ValueError for malformed arrays
 
     >>> block_interval(np.repeat([1.0, 2.0], 50), np.arange(100), np.random.default_rng(1)).value
@@ -246,10 +253,11 @@ def block_interval(
     if values.size == 0:
         raise TooFewSamples("an interval needs at least one row, got none")
     index, count = _numbered(blocks, values.size)
-    sums = np.bincount(index, weights=values, minlength=count)
-    rows = np.bincount(index, minlength=count).astype(np.float64)
-    weights = resampling_weights(count, resamples, rng)
-    return _interval(float(values.mean()), _divided(weights @ sums, weights @ rows), count, level)
+    each = _weights(weights, values.size)
+    sums = np.bincount(index, weights=each * values, minlength=count)
+    rows = np.bincount(index, weights=each, minlength=count)
+    drawn = resampling_weights(count, resamples, rng)
+    return _interval(_mean(values, each), _divided(drawn @ sums, drawn @ rows), count, level)
 
 
 def difference_interval(
@@ -260,10 +268,12 @@ def difference_interval(
     *,
     resamples: int = 500,
     level: float = 0.95,
+    weights: Floats | None = None,
 ) -> Interval:
     """Mean of a number among some rows minus that among all others, with its interval over resampled blocks.
 
     values, inside, blocks  arrays of shape (n_samples,); values finite, inside whether a row is one of those
+    weights                 as in `block_sums`
     raises                  TooFewSamples where either side has no rows, or with fewer than 5 blocks
 
     >>> inside = np.tile([True, False], 50)
@@ -275,12 +285,13 @@ def difference_interval(
     if inside.all() or not inside.any():
         raise TooFewSamples("a difference needs rows on both sides")
     index, count = _numbered(blocks, values.size)
+    each = _weights(weights, values.size)
     drawn = resampling_weights(count, resamples, rng)
     value, resampled = 0.0, np.zeros(resamples)
     for side, sign in ((inside, 1.0), (~inside, -1.0)):
-        sums = np.bincount(index[side], weights=values[side], minlength=count)
-        rows = np.bincount(index[side], minlength=count).astype(np.float64)
-        value += sign * float(values[side].mean())
+        sums = np.bincount(index[side], weights=(each * values)[side], minlength=count)
+        rows = np.bincount(index[side], weights=each[side], minlength=count)
+        value += sign * _mean(values[side], each[side])
         resampled += sign * _divided(drawn @ sums, drawn @ rows)
     return _interval(value, resampled, count, level)
 
@@ -304,6 +315,12 @@ def _exact(name: Metric, p: Floats, y: Floats, sums: BlockSums, weights: Floats 
     if np.isnan(value):
         raise TooFewSamples(f"{name} does not exist where all rows of an outcome weigh nothing")
     return value
+
+
+def _mean(values: Floats, weights: Floats) -> float:
+    if not weights.any():
+        raise TooFewSamples("a mean does not exist where all rows weigh nothing")
+    return float(np.average(values, weights=weights))
 
 
 def _weights(weights: Floats | None, rows: int) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -21,7 +22,10 @@ from roadworthy.gate import (
     limits,
 )
 from roadworthy.gate.batch_invariance_facts import Padding
+from roadworthy.gate.catalogue import CHECKS
+from roadworthy.gate.documentation import limits_read
 from roadworthy.gate.evidence import Arrangement, Evidence, Staging
+from roadworthy.model import LIMIT_NAMES
 from roadworthy.stats.resampling import Interval
 from roadworthy.verdict import Limit
 
@@ -78,6 +82,15 @@ def test_the_margin_against_the_champion_is_no_limit_of_the_model() -> None:
     """A model that declares nothing but its margin has declared no limit."""
     evidence = replace(healthy(), limits={"champion_log_loss": Limit.parse("<= 0.01")})
     assert limits.CHECK.judge(evidence)[0].ruling == "insufficient"
+
+
+def test_every_limit_that_may_be_declared_is_judged_by_a_check() -> None:
+    """A limit that no check reads would guard nothing; those that are no metric of `limits` are read elsewhere."""
+    read = {name for check in CHECKS for name in limits_read(import_module(f"roadworthy.gate.{check.name}"))}
+    assert read == set(LIMIT_NAMES)
+    others = [check.name for check in CHECKS if check.name not in ("limits", "calibration")]
+    elsewhere = {name for each in others for name in limits_read(import_module(f"roadworthy.gate.{each}"))}
+    assert elsewhere == limits.ELSEWHERE
 
 
 def test_a_gap_interval_across_zero_has_an_absolute_lower_bound_of_zero() -> None:
@@ -344,3 +357,34 @@ def test_a_slice_whose_scores_mean_something_else_is_named() -> None:
     assert next(entry["slice"] for entry in found.evidence["slices"] if entry["differs"]) == "carrier=B6"
     assert "surely otherwise in carrier=B6" in found.reason
     assert "surely otherwise" not in calibration.CHECK.judge(healthy())[0].reason
+
+
+def sampled() -> Evidence:
+    """One row without the outcome in ten is kept, and stands for ten."""
+    holdout = healthy().holdout
+    assert holdout is not None
+    kept = (holdout.labels == 1.0) | (np.arange(holdout.n) % 10 == 0)
+    columns = ("labels", "days", "candidate", "champion", "baseline")
+    rows = {name: getattr(holdout, name)[kept] for name in columns}
+    weights = np.where(rows["labels"] == 1.0, 1.0, 10.0)
+    return replace(healthy(), limits={}, holdout=replace(holdout, **rows, slices={}, weights=weights))
+
+
+def test_the_reliability_picture_counts_rows_as_many_as_they_stand_for() -> None:
+    """In a sampled history the rate of the rows is far above the scores, which are right among all rows."""
+    drawn, whole = (calibration.CHECK.judge(given)[0] for given in (sampled(), healthy()))
+    for tenth in drawn.evidence["tenths"]:
+        assert tenth["rate"] == pytest.approx(tenth["score"], abs=0.15)
+        assert tenth["low"] <= tenth["rate"] <= tenth["high"]
+    assert drawn.limit == "<= 0.13"
+    assert whole.measured is not None
+
+
+def test_a_slice_of_rows_that_weigh_nothing_does_not_surely_differ() -> None:
+    """Nothing is known of it."""
+    holdout = healthy().holdout
+    assert holdout is not None
+    weightless = replace(holdout, weights=np.where(holdout.slices["carrier"] == "EV", 0.0, 1.0))
+    found = calibration.CHECK.judge(replace(healthy(), holdout=weightless))[0]
+    assert "carrier=EV" not in found.reason
+    assert not any(each["differs"] for each in found.evidence["slices"] if each["slice"] == "carrier=EV")

@@ -80,7 +80,7 @@ def test_calls_are_made_at_the_declared_cut_or_where_as_many_are_called_as_are()
     holdout, facts = evidence.holdout, evidence.groups
     assert holdout is not None
     assert facts is not None
-    share = float((holdout.candidate >= groups.default_cut(holdout)).mean())
+    share = float((holdout.candidate >= by_measure(evidence)["tpr"].evidence["cut"]).mean())
     assert share == pytest.approx(float(holdout.labels.mean()), abs=0.001)
     declared = replace(evidence, groups=replace(facts, cut=0.9))
     assert by_measure(declared)["tpr"].evidence["cut"] == 0.9
@@ -115,3 +115,48 @@ def test_an_interval_of_a_difference_holds_the_true_one_about_as_often_as_it_say
         found = difference_interval(values, inside, days, chance, resamples=200, level=0.9)
         held += found.low <= 0.3 <= found.high
     assert 0.84 <= held / 200 <= 0.96
+
+
+def sampled(evidence: Evidence) -> Evidence:
+    """One row without the outcome in ten is kept, and stands for ten; scores say what they say among all."""
+    holdout, facts = evidence.holdout, evidence.groups
+    assert holdout is not None
+    assert facts is not None
+    kept = (holdout.labels == 1.0) | (np.arange(holdout.n) % 10 == 0)
+    rows = {
+        name: getattr(holdout, name)[kept] for name in ("labels", "days", "candidate", "champion", "baseline")
+    }
+    weights = np.where(rows["labels"] == 1.0, 1.0, 10.0)
+    ages = {name: values[kept] for name, values in facts.values.items()}
+    return replace(
+        evidence, holdout=replace(holdout, **rows, slices={}, weights=weights), groups=Groups(values=ages)
+    )
+
+
+def test_rows_count_as_many_as_they_stand_for() -> None:
+    """Without that every group of a sampled history would be scored far too low, and called far too seldom."""
+    found, whole = by_measure(sampled(unfair(0.0))), by_measure(unfair(0.0))
+    assert {verdict.ruling for verdict in found.values()} == {"pass"}
+    assert found["calibration"].measured < 0.04
+    assert found["tpr"].evidence["cut"] == pytest.approx(whole["tpr"].evidence["cut"], abs=0.02)
+
+
+def test_a_group_with_nobody_beside_it_does_not_keep_the_others_from_being_judged() -> None:
+    """All but three rows are of one group: of that attribute nothing is said, of the other all."""
+    evidence = replace(unfair(0.5), limits={})
+    assert evidence.groups is not None
+    alike = np.where(np.arange(evidence.groups.values["age"].size) < 3, "rare", "usual")
+    both = replace(evidence, groups=Groups(values={"sex": alike, **evidence.groups.values}))
+    found = {verdict.subject.partition(" ")[2]: verdict for verdict in groups.CHECK.judge(both)}
+    assert list(found) == ["sex tpr", "sex calibration", "age tpr", "age calibration"]
+    assert found["sex tpr"].reason.startswith(
+        "does not apply: no limit is declared, and there are not 200 rows"
+    )
+    assert found["age tpr"].measured > 0.1
+    limited = {
+        verdict.subject.partition(" ")[2]: verdict.ruling
+        for verdict in groups.CHECK.judge(replace(both, limits=LIMITS))
+    }
+    assert limited == {
+        "sex tpr": "insufficient", "sex calibration": "insufficient", "age tpr": "fail", "age calibration": "fail",
+    }  # fmt: skip

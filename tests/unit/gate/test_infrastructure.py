@@ -196,3 +196,20 @@ def test_times_that_are_none_are_an_error() -> None:
         replace(healthy(), infrastructure=replace(served(), own=replace(own, start_seconds=0.0)))
     )
     assert {verdict.ruling for verdict in found} == {"error"}
+
+
+def test_a_trifle_beyond_the_limit_passes_and_the_limit_says_by_how_much() -> None:
+    """Nobody reads 2.8 beside `<= 2` as a bug."""
+    found = _judged(served(2.8))["champion"]
+    assert (found.ruling, found.limit) == ("pass", "<= 2, or 1 ms more")
+    assert found.measured > 2
+    larger = served()
+    assert larger.own is not None
+    assert larger.champion is not None
+    grown = replace(
+        larger,
+        own=replace(larger.own, memory_bytes=90e6),
+        champion=replace(larger.champion, memory_bytes=30e6),
+    )
+    found = _judged(grown)["memory"]
+    assert (found.ruling, found.limit) == ("pass", "<= 2, or 100 MB more")

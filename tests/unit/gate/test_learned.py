@@ -106,3 +106,17 @@ def test_weights_count_rows_as_often_as_they_say() -> None:
     ]
     assert doubled.measured == pytest.approx(plain.measured, abs=1e-3)
     assert abs(weighed.measured - plain.measured) > 1e-4
+
+
+def test_calls_count_rows_as_many_as_they_stand_for() -> None:
+    """One row without the outcome in ten is kept: the cut is that of all rows, and so is the precision."""
+    holdout = healthy().holdout
+    kept = (holdout.labels == 1.0) | (np.arange(holdout.n) % 10 == 0)
+    columns = ("labels", "days", "candidate", "champion", "baseline")
+    rows = {name: getattr(holdout, name)[kept] for name in columns}
+    weights = np.where(rows["labels"] == 1.0, 1.0, 10.0)
+    sampled = replace(holdout, **rows, slices={}, weights=weights)
+    found = learned.calls_at(sampled, healthy().learned)
+    whole = learned.calls_at(holdout, healthy().learned)
+    assert found["cut"] == pytest.approx(whole["cut"], abs=0.02)
+    assert found["precision"] == pytest.approx(whole["precision"], abs=0.05)

@@ -119,3 +119,34 @@ def test_small_slices_are_not_judged(seed: int) -> None:
         healthy(), holdout=replace(holdout, candidate=scores), slices=replace(facts, groupings=(grouping,))
     )
     assert verdict(evidence).evidence["judged"] == 1
+
+
+def test_a_number_a_little_beyond_the_limit_that_passes_says_why_in_the_limit_itself() -> None:
+    """Nobody reads 0.0103 beside `<= 0.01` as a bug: what is not surely beyond it passes."""
+    sure = verdict(harmed(0.9))
+    near = {"slice_log_loss": Limit.parse(f"<= {sure.measured - 0.001:.4f}")}
+    found = verdict(harmed(0.9, limits=near))
+    assert (found.ruling, found.limit) == ("pass", f"not surely > {near['slice_log_loss'].value:g}")
+    assert found.measured > near["slice_log_loss"].value
+    assert (sure.ruling, sure.limit) == ("fail", "not surely > 0.01")
+
+
+def test_a_champion_that_could_not_be_asked_is_told_with_the_reason() -> None:
+    """In the words of the check `champion`, so that a report says it once."""
+    holdout = replace(healthy().holdout, champion=None, unscored="it reads origin as text")
+    found = verdict(replace(healthy(), holdout=holdout))
+    assert "the champion, version 1, was not scored on these rows: it reads origin as text" in found.reason
+
+
+def test_the_default_cut_counts_rows_as_many_as_they_stand_for() -> None:
+    """One row without the outcome in ten is kept: as many rows of all are called positive as were in training."""
+    holdout, facts = healthy().holdout, healthy().slices
+    kept = (holdout.labels == 1.0) | (np.arange(holdout.n) % 10 == 0)
+    names = ("labels", "days", "candidate", "champion", "baseline")
+    rows = {name: getattr(holdout, name)[kept] for name in names}
+    weights = np.where(rows["labels"] == 1.0, 1.0, 10.0)
+    sampled = replace(holdout, **rows, slices={}, weights=weights)
+    perfect = replace(facts, groupings=(), perfect={"all=1": np.full(sampled.n, True)})
+    found = verdict(replace(healthy(), holdout=sampled, slices=perfect), "all=1")
+    called = weights[sampled.candidate >= found.evidence["cut"]].sum() / weights.sum()
+    assert called == pytest.approx(facts.trained_rate, abs=0.005)

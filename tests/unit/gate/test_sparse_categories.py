@@ -8,6 +8,7 @@ import numpy as np
 
 from gate_evidence import healthy
 from roadworthy.gate import sparse_categories
+from roadworthy.gate.arranging import applies
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.sparse_categories_facts import SparseCategories, SparseColumn
 from roadworthy.verdict import Limit, Verdict
@@ -87,3 +88,19 @@ def test_the_gap_is_told_by_how_often_entries_were_trained_on() -> None:
     assert entries["differ"][0]["entry"] == 1
     assert entries["differ"][0]["low"] > 0.05
     assert (entries["judged"], entries["sparse"]) == (4, 0)
+
+
+def test_the_limit_says_that_only_a_sure_loss_breaks_it() -> None:
+    """Ninety-odd rows may cost more than the limit by chance, and the table says that this passes."""
+    found = verdict(random_entries(2.5))
+    near = {"sparse_log_loss": Limit.parse(f"<= {found.measured - 0.001:.4f}")}
+    passed = verdict(replace(random_entries(2.5), limits=near))
+    assert (passed.ruling, passed.limit) == ("pass", f"not surely > {near['sparse_log_loss'].value:g}")
+
+
+def test_what_is_sparse_is_listed_among_what_does_not_apply() -> None:
+    """It was looked at, and there was nothing to judge: no row is said to stand behind a pass."""
+    few = replace(column(), rows=column().rows[:90], typical=healthy().holdout.labels[column().rows[:90]])
+    found = verdict(replace(healthy(), sparse_categories=SparseCategories(columns=(few,))))
+    assert not applies(found)
+    assert found.evidence["buckets"]["carrier"]

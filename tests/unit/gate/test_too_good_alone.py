@@ -57,5 +57,30 @@ def test_a_jump_against_the_champion_names_what_is_new() -> None:
     found = too_good_alone.CHECK.judge(replace(evidence, holdout=replace(holdout, candidate=better)))[1]
     assert found.ruling == "fail"
     assert "new inputs, by their AUC alone: call" in found.reason
-    first = replace(evidence, holdout=replace(holdout, champion=None))
+    first = replace(evidence, champion_version=None, holdout=replace(holdout, champion=None))
     assert too_good_alone.CHECK.judge(first)[1].reason.startswith("does not apply: no other version answers")
+
+
+def test_a_champion_that_could_not_be_asked_is_no_champion_that_is_not_there() -> None:
+    """Nobody knows whether it jumped: that does not pass as not applying."""
+    holdout = replace(suspicious().holdout, champion=None, unscored="it reads origin as text")
+    found = too_good_alone.CHECK.judge(replace(suspicious(), holdout=holdout))[1]
+    assert found.ruling == "error"
+    assert "version 1, was not scored on these rows: it reads origin as text" in found.reason
+
+
+def test_a_jump_that_may_be_chance_passes_and_says_so() -> None:
+    """The number lies beyond the limit, its interval does not: neither sentence nor limit claims otherwise."""
+    found = too_good_alone.CHECK.judge(healthy())[1]
+    near = replace(healthy(), limits={"auc_jump": Limit.parse(f"<= {found.measured - 0.001:.4f}")})
+    passed = too_good_alone.CHECK.judge(near)[1]
+    assert (passed.ruling, passed.limit) == ("pass", f"not surely > {near.limits['auc_jump'].value:g}")
+    assert "] not surely > limit 0.01" in passed.reason
+
+
+def test_a_limit_that_is_no_upper_bound_is_an_error() -> None:
+    """Turned round it would pass what it is there to suspect."""
+    turned = {"alone_auc": Limit.parse(">= 0.8"), "auc_jump": Limit.parse(">= 0.05")}
+    found = too_good_alone.CHECK.judge(replace(suspicious(), limits=turned))
+    assert [verdict.ruling for verdict in found] == ["error", "error"]
+    assert "limit alone_auc must be an upper bound such as '<= 0.8', got '>= 0.8'" in found[0].reason
