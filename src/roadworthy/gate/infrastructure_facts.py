@@ -19,7 +19,7 @@ class Served:
     """One version, served by a worker process of its own.
 
     start_seconds   from starting the process until it was ready
-    memory_bytes    resident memory (RSS) of the worker after its golden requests, shared libraries counted whole
+    memory_bytes    resident memory (RSS) of the worker after all its answers, shared libraries counted whole
     seconds         how long single answers took, shape (n_blocks, n_requests); block i and request j of all versions
                     of one gate run were asked right after each other
     cpu_seconds     processor time per answer, that of HTTP included; None where the system does not say

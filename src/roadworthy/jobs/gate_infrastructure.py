@@ -81,7 +81,6 @@ def _ask(stores: Stores, server: Server, scorer: Scorer, asked: Asked, champion:
     requests = [golden.request for golden in scorer.goldens]
     alone = np.array([found[0] for found in server.answers([[request] for request in requests])])
     together = np.array(server.answers([requests])[0])
-    memory = _memory(server.pid)
     facts = asked.infrastructure
     errors: dict[str, str] = {}
     with ExitStack() as stack:
@@ -91,7 +90,14 @@ def _ask(stores: Stores, server: Server, scorer: Scorer, asked: Asked, champion:
                 others[role] = _first(stack, stores, server.version.model, candidates)
             except RoadworthyError as refusal:
                 errors[role] = str(refusal)
-        measured = _measured({"own": (server, scorer), **others}, {"own": memory}, facts)
+        own = {"own": (server, scorer)}
+        try:
+            measured = _measured({**own, **others}, facts)
+        except RoadworthyError as refusal:
+            if not others:
+                raise
+            errors |= dict.fromkeys(others, str(refusal))
+            measured = _measured(own, facts)  # where the candidate itself is gone, this says so
     return Asked(
         staging=replace(asked.staging, answered=alone),
         infrastructure=replace(
@@ -137,12 +143,9 @@ def _beside(
         yield "reference", [version for version in released if version not in known][:TRIED]
 
 
-def _measured(
-    servers: Mapping[str, tuple[Server, Scorer]], memory: Mapping[str, float], facts: Infrastructure
-) -> dict[str, Served]:
+def _measured(servers: Mapping[str, tuple[Server, Scorer]], facts: Infrastructure) -> dict[str, Served]:
     """All servers, asked in turn for the golden requests that they have in common."""
     requests = _paired(servers)
-    memory = {role: memory.get(role) or _memory(server.pid) for role, (server, _) in servers.items()}
     before = {role: _cpu(server.pid) for role, (server, _) in servers.items()}
     roles = list(servers)
 
@@ -165,7 +168,7 @@ def _measured(
         measured[role] = Served(
             version=server.version.version,
             start_seconds=server.start_seconds,
-            memory_bytes=memory[role],
+            memory_bytes=_memory(server.pid),
             seconds=seconds,
             cpu_seconds=None if since is None or now is None else (now - since) / answers,
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import msgspec
@@ -119,6 +121,26 @@ def test_a_champion_that_cannot_be_served_is_evidence(own_stores: Stores) -> Non
     assert facts.own is not None
     assert facts.champion is None
     assert "features.json" in facts.errors["champion"]
+
+
+def test_a_champion_that_falls_over_while_it_is_asked_is_not_the_candidates_fault(
+    small_stores: Stores,
+) -> None:
+    """Its golden answers stand, it is measured alone, and the champion's part says what happened."""
+    time_each = gate_infrastructure.time_each
+
+    def one_is_gone(ports: Sequence[int], *more: Any) -> Any:
+        if len(ports) > 1:
+            raise NotReady("no server answers at 127.0.0.1: it hung up")
+        return time_each(ports, *more)
+
+    with patch.object(gate_infrastructure, "time_each", one_is_gone):
+        asked = _ask(small_stores, 2, champion=1)
+    assert asked.staging.error is None
+    assert np.array_equal(asked.staging.answered, asked.staging.expected)
+    assert asked.infrastructure.own is not None
+    assert asked.infrastructure.champion is None
+    assert asked.infrastructure.errors == {"champion": "no server answers at 127.0.0.1: it hung up"}
 
 
 def test_a_server_that_does_not_start_is_evidence_with_its_last_words(
