@@ -101,6 +101,9 @@ def _known_at(facts: Leakage, evidence: Evidence) -> Verdict:
     for later in facts.later:
         if later.rows == 0 or (not TOLD.holds(later.changed / later.rows) and later.column not in replayed):
             raise TooFewSamples(_undecided(later))
+    if not (facts.later or replayed):
+        why = f"no other declaration and no served request says since when its {facts.joined} joined inputs are known"
+        return say("pass", f"does not apply: {why} (n=0)", n=0)
     shares = [later.changed / later.rows for later in facts.later if later.certain]
     served = f", and as served requests carried in {len(replayed)} of them" if replayed else ""
     return say(

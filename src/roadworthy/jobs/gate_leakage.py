@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from roadworthy.clock import parse_duration
 from roadworthy.data.manifest import read_manifest
 from roadworthy.data.sources import Join, TimeExpression
+from roadworthy.data.split import day_number
 from roadworthy.data.tables import unit_texts
 from roadworthy.errors import RoadworthyError
 from roadworthy.features.arrow import batch_from_arrow, batch_to_arrow
@@ -100,7 +101,7 @@ def look_for_leakage(
         unknown["units"] = str(error)
     return Leakage(
         joined=len(declared),
-        looked=table.num_rows,
+        looked=min(table.num_rows, JOINED),
         held_out=table.num_rows,
         later=tuple(found_later),
         replayed=tuple(found_served),
@@ -204,7 +205,9 @@ def _replayed(
         carried = requests.columns[join.column]
         found = compared_with_carried(keyed(keys, asked_at), join, carried, sources, lags)
         if found is not None:
-            if found.lag:
+            if (
+                found.lag and found.remaining <= found.differing / 2
+            ):  # another column may lag for a reason of its own
                 best.setdefault(name, parse_duration(found.lag))
             yield found
 
@@ -274,7 +277,7 @@ def _alone(
     """Every input's score by itself, on rows spread over the held-out ones."""
     rows = _spread(table.num_rows, SCORED)
     labels = table.column("label").to_numpy()[rows]
-    days = _asked(table)[rows] // 86_400_000_000
+    days = day_number(_asked(table)[rows])
     known = None if champion is None else set(stores.scorer(champion).features.schema.names())
     scores = scored_alone(held.take(rows), labels, days)
     new = frozenset() if known is None else frozenset(set(scores) - known)

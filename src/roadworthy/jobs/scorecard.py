@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal, get_args
 
 import msgspec
 
@@ -133,14 +133,28 @@ def read_rehearsal(file: Path) -> Rehearsal:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(f"{file} is not what `roadworthy drill --json` prints: {error}") from error
     done = [cell for cell in told.matrix.cells if not (cell.skipped or cell.error or cell.off)]
-    return Rehearsal(done=len(done), caught=sum(bool(cell.catches) for cell in done))
+    return Rehearsal(done=len(done), caught=sum(cell.in_time for cell in done))
+
+
+_Stage = Literal["data", "gate", "live"]
+
+
+class _Catch(msgspec.Struct):
+    stage: _Stage
 
 
 class _Cell(msgspec.Struct):
-    catches: tuple[Any, ...]
+    due: _Stage
+    catches: tuple[_Catch, ...]
     skipped: str
     error: str
     off: tuple[str, ...]
+
+    @property
+    def in_time(self) -> bool:
+        """Whether a guard noticed no later than one must; what went live that the gate must refuse was not caught."""
+        order = get_args(_Stage)
+        return bool(self.catches) and order.index(self.catches[0].stage) <= order.index(self.due)
 
 
 class _Matrix(msgspec.Struct):

@@ -26,8 +26,8 @@ def _integration(found: Found) -> Evidence:
     drill = "roadworthy drill FILE --json > drills.json, then roadworthy scorecard --drills drills.json"
     if found.rehearsal and found.rehearsal.done:
         done, caught = found.rehearsal.done, found.rehearsal.caught
-        told = f"{done} broken copies went through ingest, training, gate, release and replay; {caught} were caught"
-        return full(told) if caught == done else half(told, "every fault caught", drill)
+        told = f"{done} faults were injected into a copy, from its data to its answers; {caught} were caught in time"
+        return full(told) if caught == done else half(told, "every fault caught in time", drill)
     if found.passed("goldens"):
         return half(
             reasons(found, "goldens")[0], "the whole way from ingest to live answers, on purpose", drill

@@ -70,8 +70,8 @@ def gate_again(found: Found) -> str:
 
 
 def reasons(found: Found, *checks: str) -> tuple[str, ...]:
-    """The first reason that the gate gave by each check, as evidence."""
-    said = [verdicts[0] for check in checks if (verdicts := found.verdicts(check))]
+    """The first reason that the gate gave by each of these checks that it passed, as evidence."""
+    said = [found.verdicts(check)[0] for check in checks if found.passed(check)]
     return tuple(f"gate check {verdict.check} passed: {verdict.reason}" for verdict in said)
 
 

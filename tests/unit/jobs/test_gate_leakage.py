@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +14,8 @@ from roadworthy.features.columns import Strings
 from roadworthy.gate import leakage, too_good_alone
 from roadworthy.gate.check import Check
 from roadworthy.gate.evidence import Evidence
+from roadworthy.gate.leakage_facts import Replayed
+from roadworthy.jobs import gate_leakage
 from roadworthy.jobs.declared_joins import declared_times, kept_times
 from roadworthy.jobs.gate_leakage import look_for_leakage
 from roadworthy.jobs.gate_traffic import served_lately
@@ -75,6 +80,33 @@ def test_a_join_without_its_lag_is_refused_by_what_was_served(town: Town, lived:
     found = judged(lived, version)["known_at"]
     assert found.ruling == "fail"
     assert "1h later the join gives what was carried" in found.reason
+
+
+def test_a_lag_that_explains_little_of_one_input_is_not_taken_for_that_of_the_next(
+    town: Town, lived: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three rows that differ by chance, one of them less a minute later, would hide an hour that explains all."""
+    version = changed(town, lived, ('known_at="observed + 1h"', 'known_at="observed"'))
+    compare = gate_leakage.compared_with_carried
+
+    def first_by_chance(questions: Any, join: Any, *more: Any) -> Replayed | None:
+        found = compare(questions, join, *more)
+        if found is None or join.column != "weather_latest_rain":
+            return found
+        return replace(found, differing=3, lag="1m", remaining=2)
+
+    monkeypatch.setattr(gate_leakage, "compared_with_carried", first_by_chance)
+    found = judged(lived, version)["known_at"]
+    assert found.ruling == "fail"
+    assert found.reason.startswith("weather_mean_rain_6h is joined as known from observed")
+    assert "1h later the join gives what was carried" in found.reason
+
+
+def test_without_another_word_or_a_request_nothing_was_joined_again(town: Town, town_stores: Stores) -> None:
+    """A pass says what it looked at; here nobody contradicts the declaration, and nobody was asked yet."""
+    found = judged(town_stores, 1)["known_at"]
+    assert (found.ruling, found.n) == ("pass", 0)
+    assert "does not apply: no other declaration and no served request says since when" in found.reason
 
 
 def test_a_lag_that_was_dropped_is_not_believed_without_requests(town: Town, town_stores: Stores) -> None:

@@ -56,7 +56,9 @@ def test_a_pass_by_limits_that_were_changed_since_is_no_pass(town: Town, town_st
     text = town.definition.read_text()
     town.definition.write_text(text.replace('"auc": ">= 0.60"', '"auc": ">= 0.99"'))
     town.train(town_stores)
-    said = r"what it declares \(limits\) changed after the gate ruled pass\. Run: roadworthy gate parcel-late@1"
+    said = (
+        r"what it declares \(limits\) changed after the gate ruled pass\. Run: roadworthy gate parcel-late@1"
+    )
     _changes_nothing(town_stores, lambda: release(town_stores, f"{MODEL}@1", how="promote"), Refused, said)
 
 

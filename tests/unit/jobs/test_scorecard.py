@@ -178,9 +178,29 @@ def test_a_persons_word_is_worth_half_a_point_and_never_more(own_stores: Stores)
         attest(own_stores, MODEL, "model-3", actor="anna", reason="")
 
 
-def test_a_rehearsal_counts_by_what_was_caught(found: Found, tmp_path: Path) -> None:
+def test_what_the_gate_refused_is_no_evidence_beside_a_monitor_that_keeps_up(found: Found) -> None:
+    """The point is the monitor's; no sentence says that a check passed which did not."""
+    report = judge(healthy(), AUGUST)
+    failed = msgspec.structs.replace(
+        report,
+        verdicts=tuple(
+            msgspec.structs.replace(one, ruling="fail", reason="it leaks")
+            if one.check in ("served_like_trained", "weights")
+            else one
+            for one in report.verdicts
+        ),
+    )
+    card = scored(with_gate(found, failed))
+    assert points(card)["monitoring-3"] == 1.0
+    told = [sentence for section in card.sections for test in section.tests for sentence in test.found]
+    assert not any("it leaks" in sentence for sentence in told)
+
+
+def test_a_rehearsal_counts_by_what_was_caught_in_time(found: Found, tmp_path: Path) -> None:
     """As the command for drills prints it; skipped and failed drills, and those with guards off, are none."""
-    cell = {"catches": [{"guard": "limits"}], "skipped": "", "error": "", "off": [], "fault": "P3"}
+    caught = {"guard": "limits", "stage": "gate"}
+    cell = {"due": "gate", "catches": [caught], "skipped": "", "error": "", "off": [], "fault": "P3"}
+    late = cell | {"catches": [caught | {"stage": "live"}]}
     others = [
         cell | {"skipped": "no list"},
         cell | {"error": "broke"},
@@ -189,8 +209,10 @@ def test_a_rehearsal_counts_by_what_was_caught(found: Found, tmp_path: Path) -> 
     file = tmp_path / "drills.json"
     file.write_bytes(msgspec.json.encode({"matrix": {"cells": [cell, cell, *others]}, "page": "x"}))
     assert read_rehearsal(file) == Rehearsal(done=2, caught=2)
-    for caught, expected in ((2, 1.0), (1, 0.5)):
-        card = scored(msgspec.structs.replace(found, rehearsal=Rehearsal(done=2, caught=caught)))
+    file.write_bytes(msgspec.json.encode({"matrix": {"cells": [cell, late, cell | {"catches": []}]}}))
+    assert read_rehearsal(file) == Rehearsal(done=3, caught=1)
+    for number, expected in ((2, 1.0), (1, 0.5)):
+        card = scored(msgspec.structs.replace(found, rehearsal=Rehearsal(done=2, caught=number)))
         assert points(card)["infrastructure-3"] == expected
     file.write_text("{}")
     with pytest.raises(DefinitionError, match="is not what `roadworthy drill --json` prints"):
