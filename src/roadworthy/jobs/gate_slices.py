@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -77,22 +75,29 @@ def _of_codes(name: str, codes: np.ndarray, uniques: object) -> Grouping:
 
 
 def _of_numbers(name: str, values: Floats) -> Grouping:
-    """Fifths of the numbers, fewer where they tie, and those that are missing."""
+    """Fifths of the numbers, a value that fills one or more by itself apart, and those that are missing."""
     known = ~np.isnan(values)
     if not known.any():
         return Grouping(column=name, values=(), index=np.full(values.size, -1), declared=False)
-    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, FIFTHS + 1)))
-    inner = edges[1:-1]
-    index = np.where(known, np.searchsorted(inner, values, side="right"), inner.size + 1)
-    ends = [number(float(edge)) for edge in edges]
-    names = [f"{low} to {high}" for low, high in pairwise(ends)] or [ends[0]]
+    edges = np.quantile(values[known], np.linspace(0, 1, FIFTHS + 1))
+    alone = edges[1:][np.diff(edges) == 0]
+    cuts = np.unique(np.concatenate([edges[1:-1], alone, np.nextafter(alone, np.inf)]))
+    index = np.where(known, np.searchsorted(cuts, values, side="right"), cuts.size + 1)
     used, again = np.unique(index, return_inverse=True)
     return Grouping(
         column=name,
-        values=tuple([*names, ""][place] for place in used),
+        values=tuple(_span(values[index == place]) for place in used),
         index=again.astype(np.int64),
         declared=False,
     )
+
+
+def _span(values: Floats) -> str:
+    """From the smallest to the largest of numbers; "" for missing ones."""
+    if np.isnan(values).all():
+        return ""
+    low, high = number(float(values.min())), number(float(values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def _explained(scores: Floats, grouping: Grouping) -> float:

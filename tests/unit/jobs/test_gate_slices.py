@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.gate.slices_facts import Slices
+from roadworthy.jobs import gate_slices
 from roadworthy.jobs.gate import _held_out, _holdout
 from roadworthy.jobs.gate_slices import lay_slices
 from roadworthy.jobs.stores import Stores
@@ -30,6 +32,28 @@ def test_declared_slices_come_first_then_what_the_scores_depend_on_most(small_st
     wind = found[1]
     assert wind.values[-1] == ""
     assert np.bincount(wind.index)[:5].min() > 50
+
+
+@pytest.mark.parametrize(
+    ("often", "expected"),
+    [
+        ({0.0: 500, 1.0: 500}, {"0": 500, "1": 500}),
+        ({0.0: 150, 1.0: 850}, {"0": 150, "1": 850}),
+        ({0.0: 900, 2.0: 40, 3.0: 40, 7.0: 20}, {"0": 900, "2 to 7": 100}),
+        ({1.0: 60, 2.0: 40, 9.0: 800, np.nan: 100}, {"1 to 2": 100, "9": 800, "": 100}),
+        (dict.fromkeys(map(float, range(10)), 50), {f"{n} to {n + 1}": 100 for n in range(0, 10, 2)}),
+        ({4.0: 700}, {"4": 700}),
+        ({np.nan: 700}, {}),
+    ],
+)
+def test_flags_and_numbers_that_are_mostly_one_value_are_slices_too(
+    often: dict[float, int], expected: dict[str, int]
+) -> None:
+    """A fifth has no room for a value that fills several; the rows beside it are where harm hides."""
+    values = np.repeat(list(often), list(often.values()))
+    found = gate_slices._of_numbers("heavy", np.random.default_rng(1).permutation(values))
+    counts = np.bincount(found.index[found.index >= 0]).tolist()
+    assert dict(zip(found.values, counts, strict=True)) == expected
 
 
 def test_slices_that_must_be_perfect_are_found_by_their_value(own: Small, own_stores: Stores) -> None:
