@@ -59,8 +59,8 @@ def breaks(batch: pa.Table, stored: pa.Table, schema: TableSchema) -> list[Fault
     """What of a batch does not go on as the rows before it.
 
     batch    rows in the stored types of the schema
-    stored   rows of the table that are there: those of the last 120 days before the batch, or all of a table that has
-             no column of time
+    stored   rows of the table that are there: those of the last 120 days before the batch, of its own days and the one
+             after, or all of a table that has no column of time
     returns  nothing where fewer than 21 days are there, or the batch is as before
     """
     if batch.num_rows == 0 or stored.num_rows == 0:
@@ -86,7 +86,7 @@ def _days(table: pa.Table, schema: TableSchema) -> Ints | None:
 
 
 def _volume(days: Ints, before: Ints, column: str) -> list[Fault]:
-    """Days from the last that was there, or within the batch, without rows or with few; the newest may be cut."""
+    """Days from the last before the batch to its own last without rows or with few; the newest of all may be cut."""
     first, last = int(before.min()), int(max(days.max(), before.max()))
     counts = (
         np.bincount(np.concatenate([days, before]) - first, minlength=last - first + 1)
@@ -95,10 +95,11 @@ def _volume(days: Ints, before: Ints, column: str) -> list[Fault]:
     )
     if counts is None:
         return []
-    since = (
-        min(int(days.min()), int(before.max())) - first
-    )  # the last day so far may have been cut: what of the rest?
-    odd = [each for each in odd_days(counts.astype(np.float64), before_only=True) if each.day >= since]
+    # the last day before the batch may have been cut there: it is judged now that the rest of it must be here
+    earlier = before[before < days.min()]
+    since, until = int(earlier.max() if earlier.size else days.min()) - first, int(days.max()) - first
+    odd = odd_days(counts.astype(np.float64), before_only=True)
+    odd = [each for each in odd if since <= each.day <= until]
     faults = []
     for kind in ("missing", "short"):
         found = [each for each in odd if each.kind == kind]

@@ -262,16 +262,21 @@ def _successor(home: Path, schema: TableSchema) -> bool:
 
 
 def _before(directory: Path, rows: pa.Table, schema: TableSchema) -> pa.Table:
-    """The rows that a batch is compared with: of the last days, and of the days that it has itself."""
+    """The rows that a batch is compared with: of the days before it, of its own and of the one after them.
+
+    Later ones, where an earlier batch is delivered again, are no history of its.
+    """
     name = schema.partition
     stored = table_schema(directory, schema.name)
     there = [column.name for column in schema.columns if stored.column(column.name) is not None]
     where = None
     if name in there and rows.num_rows:
         newest = pc.max(read(directory, schema.name, [name]).column(name)).as_py()
-        if newest is not None:
-            since = min(newest - timedelta(days=LOOKED_AT), pc.min(rows.column(name)).as_py())
-            where = pc.field(name) >= pa.scalar(since, STORED_AS["timestamp"])
+        span = pc.min_max(rows.column(name)).as_py()
+        if newest is not None and span["min"] is not None:
+            at, kind = pc.field(name), STORED_AS["timestamp"]
+            since = min(newest, span["min"]) - timedelta(days=LOOKED_AT)
+            where = (at >= pa.scalar(since, kind)) & (at < pa.scalar(span["max"] + timedelta(days=2), kind))
     found = read(directory, schema.name, there, where)
     for column in schema.columns:
         if column.name not in there:

@@ -85,6 +85,26 @@ def test_a_batch_that_does_not_bring_the_rest_of_the_last_day_is_found() -> None
     assert "rows on 2013-04-26, as on these weekdays before, got 5 (" in gap
 
 
+def test_each_day_is_judged_once_where_a_batch_comes_every_day() -> None:
+    """The day before is whole now; the one before that was judged when it was."""
+    day = [rides(range(at, at + 1)) for at in range(NEXT.start, NEXT.start + 3)]
+    short = pa.concat_tables([BEFORE, day[0].slice(0, 5)])
+    (gap,) = found(day[1], short)
+    assert "rows on 2013-04-26, as on these weekdays before, got 5 (" in gap
+    assert found(day[2], pa.concat_tables([short, day[1]])) == []
+
+
+def test_an_earlier_batch_that_comes_again_is_judged_by_what_was_before_it() -> None:
+    """What came after it is there already, and is no reason to take it as it is."""
+    later = rides(range(NEXT.stop, NEXT.stop + 14))
+    week = rides(NEXT)
+    day = pc.floor_temporal(week.column("left_at"), unit="day")
+    inside = week.filter(pc.not_equal(day, pa.scalar(MARCH + timedelta(days=NEXT.start + 4), day.type)))
+    (hole,) = found(inside, pa.concat_tables([BEFORE, later]))
+    assert "expected about 60 rows on 2013-04-30" in hole
+    assert found(week, pa.concat_tables([BEFORE, later])) == []
+
+
 def test_a_day_that_broke_off_is_found_when_the_next_one_is_there() -> None:
     """The last day of a batch may go on in the next."""
     week = rides(NEXT)
@@ -225,3 +245,18 @@ def test_the_column_whose_days_come_in_can_be_named_or_left_out() -> None:
     assert table("rides", key="ride", columns=columns, partition="").partition == ""
     with pytest.raises(DefinitionError, match="partition='ride' is 'string'"):
         table("rides", key="ride", columns=columns, partition="ride")
+
+
+def test_what_is_stored_of_later_days_is_no_history_of_an_earlier_batch(tmp_path: Path) -> None:
+    """Half a year of later rows is there; the day that it lacks is found by the weeks before it."""
+    tables, quarantine = tmp_path / "t", tmp_path / "q"
+    ingest(tables, quarantine, RIDES, BEFORE, "one")
+    ingest(
+        tables, quarantine, RIDES, rides(range(NEXT.stop, NEXT.stop + 180)), "three", accept="two comes later"
+    )
+    week = rides(NEXT)
+    day = pc.floor_temporal(week.column("left_at"), unit="day")
+    inside = week.filter(pc.not_equal(day, pa.scalar(MARCH + timedelta(days=NEXT.start + 4), day.type)))
+    with pytest.raises(SchemaError, match="about 60 rows on 2013-04-30"):
+        ingest(tables, quarantine, RIDES, inside, "two")
+    ingest(tables, quarantine, RIDES, week, "two")
