@@ -10,6 +10,8 @@ that are carried. Where no version has answered yet it does not apply.
 
 from __future__ import annotations
 
+import numpy as np
+
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.check import Check, verdict
 from roadworthy.gate.evidence import Evidence
@@ -38,7 +40,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if n < MIN_ROWS:
         raise TooFewSamples(f"{n:,} requests were looked at, at least {MIN_ROWS} are needed")
     share = float(traffic.n / n)
-    if not (traffic.candidate == traffic.candidate).all():
+    if not np.isfinite(traffic.candidate).all():
         raise ValueError("the candidate's answers to some requests are no numbers")
     ruling = LIMIT.ruling(share)
     relation = ">=" if ruling == "pass" else "<"

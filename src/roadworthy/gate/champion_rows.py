@@ -22,7 +22,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, guarded, holdout, number, verdict
+from roadworthy.gate.check import Check, champion_scores, guarded, holdout, number, verdict
 from roadworthy.gate.evidence import Evidence, Floats, Holdout, Ints, Texts
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.stats import metrics
@@ -56,10 +56,11 @@ def _held_out(evidence: Evidence) -> tuple[Verdict, ...]:
     if evidence.serves_since is not None:
         return (_itself(evidence),)
     data = holdout(evidence)
-    if data.champion is None:
-        raise TooFewSamples("there is no champion's answer on these rows to compare with")
+    if evidence.champion_version is None:
+        reason = "does not apply: no other version answers to compare it with; no limit (n=0)"
+        return (verdict(NAME, evidence, "pass", reason, n=0),)
     candidate, _ = metrics.checked(data.candidate, data.labels)
-    champion, _ = metrics.checked(data.champion, data.labels)
+    champion, _ = metrics.checked(champion_scores(evidence), data.labels)
     found = _compared(evidence, "", candidate - champion, data.days, data.slices)
     return (
         replace(found, evidence={**found.evidence, "rows": _rows_that_moved(data, candidate - champion)}),

@@ -70,7 +70,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         )
     return (
         _volume(evidence, facts, days),
-        _repeats(evidence, facts),
+        _repeats(evidence, facts, days),
         _labels(evidence, facts),
         _sources(evidence, facts),
         _set(evidence, facts),
@@ -97,18 +97,15 @@ def _volume(evidence: Evidence, facts: DataFacts, days: int) -> Verdict:
     return _shared(evidence, "volume", share, f"of rows lacking {where}", also, n, {"odd_days": listed})
 
 
-def _repeats(evidence: Evidence, facts: DataFacts) -> Verdict:
-    there = facts.rows > 0
-    usual = float(np.median(facts.repeated[there] / facts.rows[there]))
-    beyond = np.maximum(facts.repeated - 2 * usual * facts.rows - 3, 0.0)
-    share, where = _worst(beyond, facts.rows)
-    n = int(facts.rows.sum())
+def _repeats(evidence: Evidence, facts: DataFacts, days: int) -> Verdict:
+    rows, repeated = facts.rows[:days], facts.repeated[:days]
+    there = rows > 0
+    usual = float(np.median(repeated[there] / rows[there]))
+    beyond = np.maximum(repeated - 2 * usual * rows - 3, 0.0)
+    share, where = _worst(beyond, rows)
+    n = int(rows.sum())
     worst = int(np.argmax(beyond))
-    also = (
-        f"; most on {_date(facts, worst)}, {facts.repeated[worst]:,.0f} of {facts.rows[worst]:,.0f}"
-        if share
-        else ""
-    )
+    also = f"; most on {_date(facts, worst)}, {repeated[worst]:,.0f} of {rows[worst]:,.0f}" if share else ""
     more = {"usual_share": usual, "repeated": float(facts.repeated.sum())}
     what = f"of rows equal to another but for the key {where}"
     return _shared(evidence, "repeats", share, what, also, n, more)
@@ -136,7 +133,8 @@ def _labels(evidence: Evidence, facts: DataFacts) -> Verdict:
             odd[starts[each.at] : starts[each.at] + length] = True
             range_of = f"{each.lowest:.1%} to {each.highest:.1%} before"
             said.append(f"{name} of {_date(facts, int(starts[each.at]))}: {each.rate:.1%} {what}, {range_of}")
-    share, where = _worst(np.where(odd, rows, 0.0), rows)
+    known = slice(0, int(days[-1]) + 1)  # the last 28 days are those with labels
+    share, where = _worst(np.where(odd, rows, 0.0)[known], rows[known])
     also = f"; {'; '.join(said[-3:])}" if said else ""
     what = f"of rows labelled unlike all before {where}"
     return _shared(evidence, "labels", share, what, also, int(labelled.sum()), {"odd": said[-20:]})

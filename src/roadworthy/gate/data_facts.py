@@ -55,7 +55,7 @@ class DataFacts:
     positive       those of them with the outcome
     ripe           1.0 where the time for labels has passed for the whole day, 0.0 elsewhere
     sources        labels by the values of context columns; none where no context is declared
-    declared       whether any context column with few values is there
+    declared       context columns with few values, each of which may say where a label is from
     columns        column of a question → its kind
     fingerprint, since, until   of the training rows, as for `EarlierSet`
     earlier        training sets of earlier versions, the newest last

@@ -8,8 +8,9 @@ or follows the last, the day's or all earlier answers of its group beyond what t
 
 Measured is the gain of the loop: by how much the mean answer moves when answers before moved by 1, through this
 feature. At 0.5 an error comes back doubled in the end, at 1 it grows without end; limit `<= 0.5`. Found without being
-declared fails, whatever the gain. Declared and not visible in the log, the gain is bounded by the spread of the
-feature; a bound above the limit is missing evidence. Where no version has answered yet it does not apply.
+declared fails, whatever the gain, unless the score hardly depends on the feature. Declared and not visible in the log,
+the gain is bounded by the spread of the feature; a bound above the limit is missing evidence. Where no version has
+answered yet it does not apply.
 
 Sculley et al. (2015), Hidden Technical Debt in Machine Learning Systems, section 2 (direct feedback loops).
 """
@@ -88,30 +89,17 @@ def _none(evidence: Evidence, traffic: Traffic, inputs: tuple[ServedInput, ...])
 
 def _of(evidence: Evidence, traffic: Traffic, feature: ServedFeature, echo: Echo | None) -> Verdict:
     gain = feature.gain
-    if gain is None:
-        reason = (
-            f"declared to derive from answers; the gain is not known of what is no number (n={traffic.n:,})"
-        )
-        return verdict(NAME, evidence, "insufficient", reason, feature.name, n=traffic.n)
-    ruling: Ruling = LIMIT.ruling(gain)
+    ruling: Ruling = "insufficient" if gain is None else LIMIT.ruling(gain)
     if ruling == "fail" and feature.gain_is_bound:
         ruling = "insufficient"
     if not feature.own_output:
         ruling = "fail"
-    relation = "<=" if LIMIT.holds(gain) else ">"
-    seen = ""
-    if echo is not None and echo.follows:
-        by = f" of the same {echo.group}" if echo.group else ""
-        part = "of rows" if echo.how == "copy" else "of what else is not explained"
-        seen = f": it {_HOW[echo.how]}{by} ({echo.share:.0%} {part})"
-    what = "gain is at most" if feature.gain_is_bound else "gain of the loop"
     undeclared = "" if feature.own_output else ", and it is not declared with own_output=True"
     return verdict(
         NAME,
         evidence,
         ruling,
-        f"{what} {number(gain)} {relation} limit {LIMIT.value:g}{seen}{undeclared}; importance "
-        f"{number(feature.importance)} (n={traffic.n:,})",
+        f"{_gain(feature)}{_seen(echo)}{undeclared}; importance {number(feature.importance)} (n={traffic.n:,})",
         feature.name,
         measured=gain,
         limit=str(LIMIT),
@@ -119,6 +107,22 @@ def _of(evidence: Evidence, traffic: Traffic, feature: ServedFeature, echo: Echo
         n=traffic.n,
         evidence={"declared": feature.own_output, "importance": feature.importance},
     )
+
+
+def _gain(feature: ServedFeature) -> str:
+    if feature.gain is None:
+        return "gain of the loop unknown, because it is no number that could be moved a little"
+    what = "gain is at most" if feature.gain_is_bound else "gain of the loop"
+    return f"{what} {number(feature.gain)} {'<=' if LIMIT.holds(feature.gain) else '>'} limit {LIMIT.value:g}"
+
+
+def _seen(echo: Echo | None) -> str:
+    """How the log shows that it follows answers; "" where it does not."""
+    if echo is None or not echo.follows:
+        return ""
+    by = f" of the same {echo.group}" if echo.group else ""
+    part = "of rows" if echo.how == "copy" else "of what else is not explained"
+    return f": it {_HOW[echo.how]}{by} ({echo.share:.0%} {part})"
 
 
 CHECK = Check(

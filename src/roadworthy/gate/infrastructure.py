@@ -118,6 +118,8 @@ def _parts(
         yield "reference", partial(_latency, "reference", facts.own, facts.reference, declared)
     elif "reference" in facts.errors:
         yield "reference", partial(_silent, facts.errors["reference"])
+    elif _RATIOS["reference"] in declared:
+        yield "reference", _no_other
     for name in ("latency_p99", "start", "memory", "size"):
         if name in declared:
             yield f"budget {name}", partial(_budget, declared[name], facts, facts.own)
@@ -261,6 +263,11 @@ def _unmeasured(evidence: Evidence) -> tuple[Verdict, ...]:
 def _alone(evidence: Evidence) -> tuple[Verdict, ...]:
     reason = "does not apply: no other version answers, so there is none to be slower than (n=0)"
     return (verdict(NAME, evidence, "pass", reason, "champion", n=0),)
+
+
+def _no_other(evidence: Evidence) -> tuple[Verdict, ...]:
+    reason = "does not apply: the reference is the champion or this version itself, so latency_champion counts (n=0)"
+    return (verdict(NAME, evidence, "pass", reason, "reference", n=0),)
 
 
 def _slower(own: Floats, other: Floats, quantile: float) -> tuple[Interval, float]:

@@ -105,11 +105,11 @@ def _known_at(facts: Leakage, evidence: Evidence) -> Verdict:
         why = f"no other declaration and no served request says since when its {facts.joined} joined inputs are known"
         return say("pass", f"does not apply: {why} (n=0)", n=0)
     shares = [later.changed / later.rows for later in facts.later if later.certain]
-    served = f", and as served requests carried in {len(replayed)} of them" if replayed else ""
+    served = f"; {len(replayed)} of them were compared with what served requests carried" if replayed else ""
     return say(
         "pass",
-        f"{facts.joined} joined inputs{served}: {number(max(shares, default=0.0))} of the rows were told something "
-        f"that is known later, {TOLD.comparison} limit {TOLD.value:g} (n={facts.looked:,})",
+        f"{number(max(shares, default=0.0))} of the rows were told something that is known later {TOLD.comparison} "
+        f"limit {TOLD.value:g}, by {facts.joined} joined inputs{served} (n={facts.looked:,})",
         measured=max(shares, default=0.0),
         n=facts.looked,
         **limit,
@@ -248,7 +248,7 @@ def _outcome_time(facts: Leakage, evidence: Evidence) -> Verdict:
 
 def _units(facts: Leakage, evidence: Evidence) -> Verdict:
     units = facts.units
-    if units is None or units.held_out < MIN_ROWS:
+    if units is None or min(units.held_out, units.questions) < MIN_ROWS:
         raise TooFewSamples(
             f"at least {MIN_ROWS} held-out rows and the units of the training rows are needed"
         )

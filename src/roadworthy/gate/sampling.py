@@ -85,7 +85,10 @@ def _declared(evidence: Evidence) -> Verdict:
     if not 0.0 < rate < total:
         raise TooFewSamples("all outcomes are the same, so there is no rate to compare scores with")
     drawn = resampling_weights(sums.shape[1], 500, evidence.chance()) @ sums.T
-    drawn = drawn[(drawn[:, 1] > 0) & (drawn[:, 1] < drawn[:, 2])]
+    known = (drawn[:, 1] > 0) & (drawn[:, 1] < drawn[:, 2])
+    if known.mean() < 0.95:
+        raise TooFewSamples("one outcome is too rare for an interval of its rate: take a longer period")
+    drawn = drawn[known]
     apart = np.log(_odds(score, total) / _odds(rate, total))
     spread = np.log(_odds(drawn[:, 0], drawn[:, 2]) / _odds(drawn[:, 1], drawn[:, 2]))
     low, high = (float(np.exp(end)) for end in np.quantile(spread, [0.025, 0.975]))

@@ -10,7 +10,8 @@ other values  the request and the history hold the same question (unit and time)
 missing       a feature is missing in more than 5 points more rows than in any stretch of training
 clock         its function reads the clock, which says in training when the training ran
 
-Shares are held against their limits by the lower end of an interval over resampled days, so at least 5 days are needed.
+Shares are held against their limits by the lower end of an interval over resampled days, so at least 5 days are needed:
+what looks wrong on fewer is too little evidence.
 A distribution that only moved is reported with its distance and never fails: seasons and markets move. Neither do
 features fail whose values hardly matter: exchanged among held-out rows they change the score by less than 0.0005 on
 average. (Of a clock, and of what moves with the time of asking, held-out rows cannot tell how much it matters: these
@@ -65,6 +66,7 @@ class _Finding:
     subject: str
     sentence: str
     importance: float
+    sure: bool = True
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -73,6 +75,14 @@ class _Finding:
             "importance": self.importance,
             "found": self.sentence,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Beyond:
+    """A share beyond its limit; not sure where there are too few days to know how much days differ."""
+
+    share: float
+    sure: bool
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
@@ -90,7 +100,13 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if not np.isfinite(list(importance.values())).all():
         raise ValueError("how much some features matter is no number")
     found = sorted(_found(evidence, facts, traffic), key=lambda each: (-each.importance, each.subject))
-    failing = [each for each in found if each.importance >= MATTERS]
+    weighty = [each for each in found if each.importance >= MATTERS]
+    failing = [each for each in weighty if each.sure]
+    if weighty and not failing:
+        raise TooFewSamples(
+            f"{weighty[0].subject} {weighty[0].sentence}, of {facts.days} days: at least {MIN_BLOCKS} are needed to be "
+            "sure that this is no single bad day"
+        )
     minor = [each for each in found if each.importance < MATTERS]
     measured = float(len({each.subject for each in failing}))
     ruling = LIMIT.ruling(measured)
@@ -156,12 +172,12 @@ def _found(evidence: Evidence, facts: ServedLikeTrained, traffic: Traffic) -> It
                 "reads the clock: in training that was when the training ran; declare relative_to_now=True"
             )
             yield _Finding("clock", feature.name, sentence, max(feature.importance, MATTERS))
-        differs = _share(evidence, feature.differs, facts.paired_days)
-        if differs is not None and differs[0] > DIFFERS:
+        differs = _beyond(evidence, feature.differs, facts.paired_days, DIFFERS)
+        if differs is not None:
             sentence = (
-                f"has another value than the history in {differs[1]:.1%} of {feature.differs.size:,} rows"
+                f"has another value than the history in {differs.share:.1%} of {feature.differs.size:,} rows"
             )
-            yield _Finding("other values", feature.name, sentence, feature.importance)
+            yield _Finding("other values", feature.name, sentence, feature.importance, differs.sure)
         yield from _missing(evidence, feature, traffic)
 
 
@@ -175,21 +191,24 @@ def _constant(given: ServedInput, facts: ServedLikeTrained) -> str:
 
 
 def _missing(evidence: Evidence, feature: ServedFeature, traffic: Traffic) -> Iterator[_Finding]:
-    states = traffic.states.get(feature.name)
-    share = None if states is None else _share(evidence, states == 1, traffic.days)
-    if share is not None and share[0] > feature.missing.most + MISSING:
-        sentence = (
-            f"is missing in {share[1]:.1%} of requests, in training in {feature.missing.most:.1%} at most"
-        )
-        yield _Finding("missing", feature.name, sentence, feature.importance)
+    if feature.name not in traffic.states:
+        return
+    marks, most = traffic.states[feature.name] == 1, feature.missing.most
+    missing = _beyond(evidence, marks, traffic.days, most + MISSING)
+    if missing is not None:
+        sentence = f"is missing in {missing.share:.1%} of requests, in training in {most:.1%} at most"
+        yield _Finding("missing", feature.name, sentence, feature.importance, missing.sure)
 
 
-def _share(evidence: Evidence, marks: Marks, days: npt.NDArray[np.int64]) -> tuple[float, float] | None:
-    """The share of marked rows, its lower end first; None where there are too few rows or days for one."""
-    if marks.size < MIN_ROWS or np.unique(days).size < MIN_BLOCKS:
+def _beyond(evidence: Evidence, marks: Marks, days: npt.NDArray[np.int64], limit: float) -> _Beyond | None:
+    """The share of marked rows where it exceeds a limit; None where it does not, or of too few rows."""
+    share = float(marks.mean()) if marks.size >= MIN_ROWS else 0.0
+    if share <= limit:
         return None
-    found = block_interval(marks.astype(np.float64), days, evidence.chance())
-    return found.low, found.value
+    if np.unique(days).size < MIN_BLOCKS:
+        return _Beyond(share, sure=False)
+    low = block_interval(marks.astype(np.float64), days, evidence.chance()).low
+    return _Beyond(share, sure=True) if low > limit else None
 
 
 def _moved(given: ServedInput) -> bool:

@@ -157,13 +157,15 @@ def _served(evidence: Evidence, found: list[Linted]) -> Verdict:
     traffic = evidence.traffic
     if traffic is None:
         return verdict(NAME, evidence, "insufficient", "what is served now was not read (n=0)", "served", n=0)
-    if traffic.none or traffic.cleaned is None or traffic.n < MIN_ROWS:
-        why = traffic.none or (
-            f"the requests that are served now do not carry {', '.join(sorted(traffic.lacking))}"
-            if traffic.lacking
-            else f"only {traffic.n} requests were answered lately, fewer than {MIN_ROWS}"
-        )
-        return verdict(NAME, evidence, "pass", f"does not apply: {why} (n=0)", "served", n=0)
+    if traffic.none or traffic.lacking:
+        lacking = f"the requests that are served now do not carry {', '.join(sorted(traffic.lacking))}"
+        reason = f"does not apply: {traffic.none or lacking} (n=0)"
+        return verdict(NAME, evidence, "pass", reason, "served", n=0)
+    if traffic.cleaned is None:
+        raise ValueError("the texts of the requests that are served now were not cleaned")
+    if traffic.n < MIN_ROWS:
+        reason = f"{traffic.n} requests were answered lately, at least {MIN_ROWS} are needed (n={traffic.n})"
+        return verdict(NAME, evidence, "insufficient", reason, "served", n=traffic.n)
     grown = {
         each.texts.feature: (_unknown(each, each.served), _unknown(each, each.held_out)) for each in found
     }

@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from functools import partial
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, number, verdict
+from roadworthy.gate.check import Check, guarded, number, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.weights_facts import ArrayFacts, WeightFacts
 from roadworthy.verdict import Limit, Ruling, Verdict
@@ -34,6 +35,8 @@ NAME = "weights"
 MIN_ROWS = 20
 
 _NONE = Limit("<=", 0.0)
+
+UNTRAINED = "untrained rows"
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
@@ -47,17 +50,22 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         raise TooFewSamples(
             f"{facts.sampled} held-out rows and requests were looked at, at least {MIN_ROWS} are needed: wait for more"
         )
+    if facts.kind == "arrays" and not facts.arrays:
+        raise TooFewSamples("no array of parameters was found in the estimator's files")
     for array in facts.arrays:
         measured = (array.norm, array.learned or 0.0, array.change or 0.0)
         if not all(math.isfinite(value) for value in measured):
             raise ValueError(
                 f"norm, learned and change of {array.name} are {measured}, expected finite numbers"
             )
-    return (_untrained(evidence, facts), _numbers(evidence, facts), _changed(evidence, facts))
+    return (
+        *guarded(NAME, evidence, partial(_untrained, facts), UNTRAINED),
+        _numbers(evidence, facts),
+        _changed(evidence, facts),
+    )
 
 
-def _untrained(evidence: Evidence, facts: WeightFacts) -> Verdict:
-    part = "untrained rows"
+def _untrained(facts: WeightFacts, evidence: Evidence) -> tuple[Verdict, ...]:
     listed = {"arrays": [asdict(array) for array in facts.arrays], "touched": facts.touched}
     if facts.kind == "trees":
         unsplit = sum(count for count, _ in facts.unsplit.values())
@@ -66,7 +74,8 @@ def _untrained(evidence: Evidence, facts: WeightFacts) -> Verdict:
         reason = (
             f"does not apply: trees go the way of an unknown category where they learned none{counted} (n=0)"
         )
-        return verdict(NAME, evidence, "pass", reason, part, n=0, evidence={"unsplit": dict(facts.unsplit)})
+        unsplit_of = {"unsplit": dict(facts.unsplit)}
+        return (verdict(NAME, evidence, "pass", reason, UNTRAINED, n=0, evidence=unsplit_of),)
     if not facts.kept:
         raise TooFewSamples(
             "this version was trained before it was kept which rows training touched: train it again, which gives the "
@@ -78,17 +87,19 @@ def _untrained(evidence: Evidence, facts: WeightFacts) -> Verdict:
     tables = sum(bool(array.columns) for array in facts.arrays)
     found = random + len(still)
     ruling = _NONE.ruling(found)
-    return verdict(
-        NAME,
-        evidence,
-        ruling,
-        _of_rows(facts, still, found, f"{rows:,} rows in {tables} arrays", ruling),
-        part,
-        measured=float(found),
-        limit=str(_NONE),
-        unit="rows",
-        n=facts.sampled,
-        evidence=listed,
+    return (
+        verdict(
+            NAME,
+            evidence,
+            ruling,
+            _of_rows(facts, still, found, f"{rows:,} rows in {tables} arrays", ruling),
+            UNTRAINED,
+            measured=float(found),
+            limit=str(_NONE),
+            unit="rows",
+            n=facts.sampled,
+            evidence=listed,
+        ),
     )
 
 

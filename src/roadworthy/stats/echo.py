@@ -124,12 +124,11 @@ def _before(numbers: Ints, moments: Ints) -> tuple[Ints, Ints]:
     """Rows that have an earlier row of their group, and the last such row of each; shape (k,) each."""
     order = np.lexsort((moments, numbers))
     group, time = numbers[order], moments[order]
-    start = np.flatnonzero(np.diff(group * 1.0, prepend=-1.0) != 0)
-    new_moment = (np.diff(time, prepend=-1) != 0) | np.isin(np.arange(order.size), start)
-    moment_start = np.maximum.accumulate(np.where(new_moment, np.arange(order.size), 0))
-    group_start = np.maximum.accumulate(
-        np.where(np.isin(np.arange(order.size), start), np.arange(order.size), 0)
-    )
+    place = np.arange(order.size)
+    new_group = np.diff(group, prepend=-1) != 0
+    new_moment = (np.diff(time, prepend=-1) != 0) | new_group
+    moment_start = np.maximum.accumulate(np.where(new_moment, place, 0))
+    group_start = np.maximum.accumulate(np.where(new_group, place, 0))
     has = moment_start > group_start
     rows, before = order[has], order[moment_start[has] - 1]
     by_time = np.argsort(rows, kind="stable")

@@ -81,3 +81,14 @@ def test_a_champion_that_cannot_read_the_requests_is_missing_evidence() -> None:
     verdict = _part(_with(champion=None, unscored="it reads tail as text"), "served")
     assert verdict.ruling == "insufficient"
     assert "it reads tail as text" in verdict.reason
+
+
+def test_before_a_first_release_there_is_nobody_to_compare_with() -> None:
+    """That does not apply; a champion that could not be asked is another matter, and says why."""
+    holdout = replace(healthy().holdout, champion=None, unscored="it reads origin as text")
+    first = _part(replace(healthy(), champion_version=None, holdout=holdout), "@2")
+    assert (first.ruling, first.n) == ("pass", 0)
+    assert first.reason.startswith("does not apply: no other version answers")
+    unscored = _part(replace(healthy(), holdout=holdout), "@2")
+    assert unscored.ruling == "error"
+    assert "was not scored on these rows: it reads origin as text" in unscored.reason

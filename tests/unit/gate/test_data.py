@@ -183,3 +183,22 @@ def test_every_count_has_every_day() -> None:
     """A count of other days would be of other rows."""
     with pytest.raises(ValueError, match="positive has 3 days, rows 200"):
         replace(days_of_rows(), positive=np.zeros(3))
+
+
+def test_the_last_days_are_those_with_labels() -> None:
+    """An outcome that takes weeks: the week before labels end is judged among four weeks, not among half a year."""
+    facts = changed("positive", slice(130, 137), 0.0)
+    late = replace(facts, ripe=(np.arange(200) < 137).astype(np.float64), sources=(), declared=())
+    labels = judged(late)["labels"]
+    assert labels.ruling == "fail"
+    assert "in the last 28 days > limit 0.06" in labels.reason
+
+
+def test_repeats_are_shares_of_the_days_that_have_come() -> None:
+    """Three weeks without a row at the end hide no partition that came twice before them."""
+    facts = changed("repeated", slice(165, 168), 900.0)
+    counts = ("rows", "labelled", "positive", "repeated")
+    waiting = {name: np.where(np.arange(200) < 178, getattr(facts, name), 0.0) for name in counts}
+    repeats = judged(replace(facts, **waiting))["repeats"]
+    assert "in the last 28 days > limit 0.06" in repeats.reason
+    assert repeats.measured < 0.2

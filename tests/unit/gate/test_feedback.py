@@ -68,3 +68,13 @@ def test_before_any_version_answered_there_are_no_answers_to_follow() -> None:
     """It passes as not applying."""
     (verdict,) = CHECK.judge(replace(EMPTY, traffic=Traffic.nothing()))
     assert (verdict.ruling, verdict.n) == ("pass", 0)
+
+
+def test_a_loop_that_nobody_declared_fails_though_its_gain_is_not_known() -> None:
+    """Nothing can be said to be declared of it, and what is no number closes a loop as well."""
+    verdict = _verdict(FOLLOWS, gain=None)
+    assert (verdict.ruling, verdict.measured) == ("fail", None)
+    assert verdict.reason.startswith(
+        "gain of the loop unknown, because it is no number that could be moved a little: it"
+    )
+    assert "and it is not declared with own_output=True" in verdict.reason

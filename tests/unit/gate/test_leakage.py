@@ -130,3 +130,17 @@ def test_what_could_not_be_found_out_is_no_pass() -> None:
     assert found.ruling == "insufficient"
     assert "train it again" in found.reason
     assert part(replace(healthy(), leakage=Leakage()), "units").ruling == "insufficient"
+
+
+def test_units_of_no_training_rows_are_too_few_to_compare_with() -> None:
+    """Where nobody is in the training rows, nobody can be there twice: that shows nothing."""
+    units = Units(questions=0, trained=0, held_out=8_000, shared=0)
+    assert part(facts(units=units), "units").ruling == "insufficient"
+
+
+def test_what_joins_were_told_is_said_as_a_share_of_rows() -> None:
+    """The sentence of the pass, as a person reads it."""
+    assert part(healthy(), "known_at").reason == (
+        "0 of the rows were told something that is known later <= limit 0.01, by 4 joined inputs; 1 of them were "
+        "compared with what served requests carried (n=8,000)"
+    )

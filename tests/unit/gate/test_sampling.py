@@ -100,3 +100,15 @@ def test_days_whose_labels_are_not_all_known_are_not_compared() -> None:
     assert verdict(replace(healthy(), data=unripe)).ruling == "pass"
     none = replace(days, ripe=np.zeros(days.rows.size))
     assert verdict(replace(healthy(), data=none)).ruling == "insufficient"
+
+
+def test_an_outcome_of_a_single_day_has_no_interval() -> None:
+    """Resampled days that lack it would be left out, and the rest would look sure."""
+    holdout = healthy().holdout
+    rare = np.where(holdout.days == holdout.days.min(), holdout.labels, 0.0)
+    declared = Sampling(declared="kept are 1 of the rows with the outcome and 0.1 without", odds=0.1)
+    found = sampling.CHECK.judge(
+        replace(healthy(), sampling=declared, holdout=replace(holdout, labels=rare))
+    )[0]
+    assert found.ruling == "insufficient"
+    assert "one outcome is too rare" in found.reason

@@ -141,3 +141,30 @@ def test_a_candidate_that_would_refuse_requests_fails_to_carry_them() -> None:
     (verdict,) = carried.CHECK.judge(replace(EMPTY, traffic=replace(requests(), refused={"wind": 500})))
     assert verdict.ruling == "fail"
     assert "wind is null in 500, where it takes no null" in verdict.reason
+
+
+def on_days(days: int) -> Traffic:
+    """The healthy requests, all asked on the first so many days."""
+    given = requests()
+    day = 86_400_000_000
+    return replace(given, asked_at=np.sort(given.asked_at % (days * day)) + 15_873 * day)
+
+
+@pytest.mark.parametrize(("days", "ruling"), [(3, "insufficient"), (6, "fail")])
+def test_what_looks_wrong_on_a_few_days_is_too_little_evidence_and_no_pass(days: int, ruling: str) -> None:
+    """Half of the rows lack it: on three days that may be one bad day, and nobody may take it for health."""
+    traffic = on_days(days)
+    states = np.where(np.arange(traffic.n) % 2, 1, 0).astype(np.int8)
+    broken = replace(traffic, states={**traffic.states, "price": states})
+    verdict = _verdict(traffic=broken)
+    assert verdict.ruling == ruling
+    assert "price is missing in 50.0% of requests, in training in 2.0% at most" in verdict.reason
+    assert ("of 3 days: at least 5 are needed" in verdict.reason) == (ruling == "insufficient")
+    assert _verdict(traffic=traffic).ruling == "pass"
+
+
+def test_an_answer_that_is_no_number_is_an_error_of_the_advisory_check() -> None:
+    """Infinite is no number either."""
+    scores = np.concatenate([[np.inf], np.full(requests().n - 1, 0.3)])
+    (verdict,) = carried.CHECK.judge(replace(EMPTY, traffic=replace(requests(), candidate=scores)))
+    assert verdict.ruling == "error"

@@ -104,8 +104,13 @@ def test_what_nobody_read_is_missing_and_what_nobody_asked_does_not_apply() -> N
     lacking = replace(requests(), cleaned=None, encoded=None, lacking={"app": "requests do not carry it"})
     served = judged(replace(healthy(), traffic=lacking))[1]
     assert served.reason == "does not apply: the requests that are served now do not carry app (n=0)"
+
+
+def test_a_few_requests_show_nothing_of_what_is_unknown() -> None:
+    """That is too little evidence, and does not pass as not applying."""
     few = judged(replace(healthy(), traffic=requests(20)))[1]
-    assert few.reason == "does not apply: only 20 requests were answered lately, fewer than 100 (n=0)"
+    assert (few.ruling, few.n) == ("insufficient", 20)
+    assert few.reason == "20 requests were answered lately, at least 100 are needed (n=20)"
 
 
 def test_a_model_without_features_of_text_has_nothing_to_lint() -> None:

@@ -93,7 +93,18 @@ def test_trees_have_no_rows_and_their_unsplit_categories_are_counted() -> None:
 
 def test_a_version_of_which_nobody_kept_what_training_touched_is_not_passed() -> None:
     """What nobody measured is missing evidence."""
-    rulings = {
-        each.ruling for each in CHECK.judge(replace(EMPTY, parameters=replace(parameters(), kept=False)))
-    }
-    assert rulings == {"insufficient"}
+    assert judged(replace(parameters(), kept=False))["untrained rows"].ruling == "insufficient"
+
+
+def test_what_training_did_not_keep_hides_no_number_that_is_none() -> None:
+    """Each part is judged for itself: a version of an older Roadworthy may hold NaN as well."""
+    facts = with_first(replace(parameters(), kept=False), not_finite=3)
+    found = judged(facts)
+    assert found["untrained rows"].ruling == "insufficient"
+    assert (found["numbers"].ruling, found["changed"].ruling) == ("fail", "pass")
+
+
+def test_an_estimator_in_which_no_array_was_found_was_not_looked_at() -> None:
+    """No parameters, no pass."""
+    (found,) = CHECK.judge(replace(EMPTY, parameters=replace(parameters(), arrays=())))
+    assert (found.ruling, found.measured) == ("insufficient", None)
