@@ -124,6 +124,13 @@ class FittedFeatures:
         """The vocabulary of every feature that learned one."""
         return MappingProxyType(self._vocabularies)
 
+    def entries(self, feature: str) -> tuple[str, ...]:
+        """What has a number of its own in a feature of text, by its own vocabulary or the one that it shares."""
+        vocabulary = _vocabulary(
+            next(each for each in self.records if each.name == feature), self._vocabularies
+        )
+        return () if vocabulary is None else vocabulary.entries
+
     def encode(self, batch: Batch) -> Floats:
         """The matrix of shape (n, width), float64, C-contiguous; row i depends on row i of the batch only."""
         reading = self._reading(batch)

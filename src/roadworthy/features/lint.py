@@ -11,6 +11,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -94,6 +95,30 @@ def twins(counts: Mapping[str, float], entries: Iterable[str]) -> list[Twins]:
             others = sorted(set(texts) - {inside[0]}, key=lambda text: (-counts[text], text))
             found.append(Twins(inside[0], tuple(others), _mildest(texts)))
     return sorted(found, key=lambda each: (-sum(counts[text] for text in each.others), each.main))
+
+
+def strays(counts: Mapping[str, float], entries: tuple[str, ...]) -> list[Twins]:
+    """As `twins`, of those texts only that are no entries: an entry comes in as it was not written in training.
+
+    >>> strays({"com.app": 90, "com.app$hl=en": 9, "com.c": 1}, ("com.app", "com.b"))
+    [Twins(main='com.app', others=('com.app$hl=en',), cleaner='without_parameters')]
+    """
+    known, by_name = _named(entries)
+    together: dict[str, float] = {}
+    for text in counts.keys() - known:
+        alike = by_name.get(cleaned(text, folded_id.__name__), ())
+        together |= {name: counts.get(name, 0.0) for name in (text, *alike) if alike}
+    return [each for each in twins(together, known & together.keys()) if set(each.others) - known]
+
+
+@lru_cache(maxsize=64)
+def _named(entries: tuple[str, ...]) -> tuple[frozenset[str], Mapping[str, tuple[str, ...]]]:
+    """Entries, and those that have one name when all that may differ is left out; kept, for one is asked day by day."""
+    by_name: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        name = cleaned(entry, folded_id.__name__)
+        by_name[name] = (*by_name.get(name, ()), entry)
+    return frozenset(entries), by_name
 
 
 def cleaned(text: str, cleaner: str) -> str:

@@ -45,8 +45,7 @@ def padding(scorer: Scorer, batch: Batch) -> Padding:
 def _known(scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any]) -> list[str]:
     """Texts of its vocabulary that a request can carry as they are: cleaning does not change them."""
     options = record.options
-    owner = options.vocabulary_of if isinstance(options, Categories) else None
-    entries = list(scorer.features.vocabularies[owner or record.name].entries)
+    entries = list(scorer.features.entries(record.name))
     if len(entries) > TEXTS:
         entries = [*entries[: TEXTS // 2], *entries[-TEXTS // 2 :]]
     if not entries or not getattr(options, "clean", None):

@@ -28,7 +28,7 @@ def write_entries(path: Path, features: FittedFeatures, learn: Batch) -> None:
     counts: list[int] = []
     for name, texts in features.clean(learn).columns.items():
         rows = counted(texts)
-        entries = _entries(features, name)
+        entries = features.entries(name)
         names += [name] * len(entries)
         counts += [rows.get(entry, 0) for entry in entries]
     table = pa.table({"feature": pa.array(names, pa.string()), "rows": pa.array(counts, pa.int64())})
@@ -47,7 +47,7 @@ def vocabulary_facts(home: Path, features: FittedFeatures, held_out: Batch) -> V
     texts = tuple(
         VocabularyTexts(
             feature=name,
-            entries=_entries(features, name),
+            entries=features.entries(name),
             trained=rows[of_feature == name],
             held_out=counted(column),
             cleaned_by=_cleaner(records[name]),
@@ -55,12 +55,6 @@ def vocabulary_facts(home: Path, features: FittedFeatures, held_out: Batch) -> V
         for name, column in features.clean(held_out).columns.items()
     )
     return VocabularyFacts(texts=texts, rows=int(kept.schema.metadata[_ROWS]) + held_out.n)
-
-
-def _entries(features: FittedFeatures, name: str) -> tuple[str, ...]:
-    record = next(record for record in features.records if record.name == name)
-    shared = getattr(record.options, "vocabulary_of", None)
-    return features.vocabularies[shared or name].entries
 
 
 def _cleaner(record: FeatureRecord) -> str:

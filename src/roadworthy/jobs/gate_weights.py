@@ -168,10 +168,8 @@ def _most_asked(
 def entries_of(array: WeightArray, features: FittedFeatures) -> list[str]:
     """What every row stands for."""
     feature = next(each.feature for each in features.columns if each.name == array.columns[0])
-    record = next(each for each in features.records if each.name == feature)
-    shared = record.options.vocabulary_of if isinstance(record.options, Categories) else None
-    entries = features.vocabularies[shared or feature].entries
-    return ["missing", "unknown", *(" × ".join(text.split(SEPARATOR)) for text in entries)]
+    named = (" × ".join(text.split(SEPARATOR)) for text in features.entries(feature))
+    return ["missing", "unknown", *named]
 
 
 def _facts(

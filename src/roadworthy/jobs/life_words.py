@@ -29,6 +29,7 @@ QUESTIONS = {
     "input_distance": "Is an input distributed as in training?",
     "encoding_parity": "Did the model see exactly what the logged inputs encode to?",
     "source_parity": "Did requests carry what the history held at that time?",
+    "vocabulary": "Do callers write names as they were written in training?",
 }
 
 

@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from roadworthy.clock import DAY_MICROS, instant, micros
+from roadworthy.features.lint import counted
+from roadworthy.gate.vocabulary import MERGED
 from roadworthy.jobs.days import DAY, DayRows, Watched, encoded_of, kept_days, read_day, statistics
 from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.source_parity import check_source_parity
 from roadworthy.jobs.stores import Stores
 from roadworthy.monitoring.parity import encoding_parity
+from roadworthy.monitoring.vocabulary import written_otherwise
 from roadworthy.monitoring.window import judge_day, judge_matured
 from roadworthy.predictionlog.outcomes import OutcomeRule
 from roadworthy.registry.alarms import Changes
@@ -104,7 +107,7 @@ class _Looking:
         today = statistics(self.stores, watched, day, rows)
         history = kept_days(self.stores, watched.row, day - HISTORY_DAYS, day - 1)
         found = judge_day(watched.reference, history, today, subject=watched.row.reference)
-        self._keep(watched, day, [*found, *self._parity(watched, day, rows)])
+        self._keep(watched, day, [*found, *self._parity(watched, day, rows), *_linted(watched, rows)])
         self.days.append(f"{start:%Y-%m-%d}")
 
     def _judge_matured(self, day: int) -> None:
@@ -206,6 +209,14 @@ class _Looking:
         if version not in self.watched:
             self.watched[version] = Watched.open(self.stores, self.stores.versions.get(self.model, version))
         return self.watched[version]
+
+
+def _linted(watched: Watched, rows: DayRows) -> list[Verdict]:
+    """The gate's lint of vocabularies, on what came in that day; nothing of a model that reads no text."""
+    features = watched.scorer.features
+    served = {name: counted(column) for name, column in features.clean(rows.inputs).columns.items()}
+    entries = {name: features.entries(name) for name in served}
+    return [written_otherwise(served, entries, MERGED, subject=watched.row.reference)] if served else []
 
 
 def _days_until_ripe(watched: Watched) -> int:

@@ -49,6 +49,7 @@ SHARES: Mapping[str, Share] = {
     "input_distance": Share(0.10, "warning", "look"),
     "encoding_parity": Share(0.0, "alarm", "roll back"),
     "source_parity": Share(0.0, "alarm", "look"),
+    "vocabulary": Share(0.0, "warning", "look"),
 }
 
 

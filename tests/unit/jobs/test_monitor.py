@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from roadworthy.clock import DAY_MICROS, ReplayClock, micros
+from roadworthy.clock import DAY_MICROS, ReplayClock, instant, micros
 from roadworthy.errors import Conflict, CorruptArtifact, NotReady
 from roadworthy.jobs import monitor as monitoring
 from roadworthy.jobs.days import Watched, kept_days, read_day, statistics
@@ -17,6 +17,7 @@ from roadworthy.jobs.elsewhere import monitor_any
 from roadworthy.jobs.monitor import monitor
 from roadworthy.jobs.monitored import Monitored
 from roadworthy.jobs.stores import Stores
+from roadworthy.monitoring import vocabulary
 from roadworthy.predictionlog.journal import journals_in
 from roadworthy.predictionlog.record import Prediction
 from roadworthy.predictionlog.retain import retain
@@ -241,6 +242,29 @@ def test_a_changed_encoded_value_fails_encoding_parity_naming_the_feature(
     assert records[80].id in found[1].reason
     assert records[80].unit not in repr(found[1])
     assert "encoding_parity" in {alarm.check for alarm in opened}
+
+
+def test_callers_that_write_names_otherwise_are_told_of_once(
+    town: Town, town_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streets come with a space from the third day on: one warning, which stays open, until they come clean again."""
+    monkeypatch.setattr(vocabulary, "MIN_VALUES", 70)
+
+    def alter(record: Prediction) -> Prediction:
+        inputs = list(record.inputs)
+        at = town_stores.scorer(town_stores.versions.get(MODEL, 1)).schema.names().index("street")
+        if OPENED + 2 * DAY <= instant(record.event_time) < OPENED + 5 * DAY:
+            inputs[at] = f"{inputs[at]} "
+        return replace(record, inputs=tuple(inputs))
+
+    a_week(town, town_stores, alter=alter)
+    seen = monitor(town_stores, MODEL, as_of=WEEK)
+    rulings = [one.verdict.ruling for one in town_stores.alarms.verdicts(MODEL, check="vocabulary")]
+    assert rulings == ["pass"] * 2 + ["fail"] * 3 + ["pass"] * 2
+    (opened,) = [alarm for alarm in seen.opened if alarm.check == "vocabulary"]
+    assert "of the values of street are an entry written otherwise" in opened.reason
+    assert [alarm.check for alarm in seen.closed if alarm.check == "vocabulary"] == ["vocabulary"]
+    assert any(line.startswith("warning: share 1.0000 of the values of street") for line in seen.sentences())
 
 
 def test_a_model_that_never_served_has_no_day_due(town_stores: Stores) -> None:
