@@ -36,7 +36,7 @@ EXAMPLES = ROOT / "examples"
 
 #: Of a full run: seeds of each fault's moderate severity; severities from mild to severe beside it, and their seeds.
 SEEDS = 5
-SEVERITIES = (0.02, 0.1, 0.2, 0.4, 0.7, 1.0)
+SEVERITIES = (0.02, 0.1, 0.3, 1.0)
 CURVE_SEEDS = 2
 
 #: How often a healthy candidate may be refused, and a healthy fortnight alarmed about, at most.
@@ -130,7 +130,8 @@ def _cells(chosen: tuple[Fault, ...], *, full: bool, curves: bool) -> Iterator[W
     yield from wanted(chosen, (None,), range(SEEDS if curves else 1), ablation=full)
     if curves:
         graded = [fault for fault in chosen if fault.graded]
-        yield from wanted(graded, SEVERITIES, range(CURVE_SEEDS))
+        for seed in range(CURVE_SEEDS):
+            yield from wanted(graded, SEVERITIES, [seed])
 
 
 def _show(matrix: Matrix, clean: Clean, page: Path) -> None:

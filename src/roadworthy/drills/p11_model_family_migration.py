@@ -1,7 +1,7 @@
 """P11: trees are replaced by a network that is better offline, because offline data are better than what is served.
 
 In the field the network was better on held-out rows and worse for weeks online. Here the user's file declares a network
-(features whose missing values a network does not take are left out), and in the data files a number of some rows was
+(a missing value that is no number becomes 0, as a network needs one), and in the data files a number of some rows was
 completed after the fact: more so where the outcome came. Requests carried what was known.
 
 Severity is the share of rows that were completed; moderate touches 5 % of them.
@@ -23,7 +23,16 @@ from roadworthy.features.declarations import as_float
 #: How much higher where the outcome came, in standard deviations of the number; where it did not, by one.
 HIGHER = 4.0
 
-_NETWORK = "MLPClassifier(hidden_layer_sizes=(8,), learning_rate_init=0.01, tol=0.002, n_iter_no_change=2)"
+_NETWORK = (
+    "MLPClassifier(hidden_layer_sizes=(16,), alpha=3.0, learning_rate_init=0.003, early_stopping=True, "
+    "n_iter_no_change=3)"
+)
+
+#: Features as they were, but that what is missing becomes 0 in those named.
+_FILLED = (
+    "_Features(**{{name: _replace(each, options=_structs.replace(each.options, missing=0.0)) if name in {names!r} "
+    "else each for name, each in old.features.features.items()}})"
+)
 
 
 def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
@@ -38,13 +47,15 @@ def _inject(deployment: Deployment, severity: float, chance: np.random.Generator
         return rows.set_column(place, field, pa.array(higher, from_pandas=True).cast(field.type, safe=False))
 
     deployment.rewrite(deployment.model.history, completed)
-    features = f"old.features.without({_unfit(deployment)!r})" if _unfit(deployment) else "old.features"
     deployment.redeclare(
-        estimator=_NETWORK, features=features, imports="from sklearn.neural_network import MLPClassifier"
+        estimator=_NETWORK,
+        features=_FILLED.format(names=_without_number(deployment)),
+        imports="from dataclasses import replace as _replace\nfrom msgspec import structs as _structs\n"
+        "from roadworthy import Features as _Features\nfrom sklearn.neural_network import MLPClassifier",
     )
 
 
-def _unfit(deployment: Deployment) -> tuple[str, ...]:
+def _without_number(deployment: Deployment) -> tuple[str, ...]:
     """Features whose missing value is no number."""
     given = deployment.model.features.features.items()
     missing = {name: as_float(getattr(feature.options, "missing", None)) for name, feature in given}
