@@ -123,21 +123,22 @@ def reasons(verdicts: Iterable[Verdict], most: int = SHOWN) -> tuple[Reason, ...
     most   so many reasons of one check with one ruling are given in full; the last of them says how many more there are
     """
     checks: dict[tuple[Ruling, str], list[str]] = {}
-    given: Counter[tuple[str, Ruling]] = Counter()
+    given: dict[tuple[str, Ruling], list[tuple[Ruling, str]]] = {}
+    left: Counter[tuple[Ruling, str]] = Counter()  # by the last that is given
     for verdict in verdicts:
-        key, kind = (verdict.ruling, verdict.reason), (verdict.check, verdict.ruling)
+        key = verdict.ruling, verdict.reason
+        shown = given.setdefault((verdict.check, verdict.ruling), [])
         if key in checks:
             checks[key] += [] if verdict.check in checks[key] else [verdict.check]
-            continue
-        given[kind] += 1
-        if given[kind] <= most:
+        elif len(shown) < most:
+            shown.append(key)
             checks[key] = [verdict.check]
-    found = []
-    for (ruling, text), names in checks.items():
-        kind = names[0], ruling
-        last = next(reversed([each for each, who in checks.items() if (who[0], each[0]) == kind]))
-        left = given[kind] - most if (ruling, text) == last else 0
-        found.append(Reason(ruling, tuple(names), f"{text}; and {left:,} more like it" if left > 0 else text))
+        else:
+            left[shown[-1]] += 1
+    found = [
+        Reason(key[0], tuple(names), f"{key[1]}; and {left[key]:,} more like it" if left[key] else key[1])
+        for key, names in checks.items()
+    ]
     return tuple(sorted(found, key=lambda one: PRECEDENCE.index(one.ruling)))
 
 

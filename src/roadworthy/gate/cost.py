@@ -79,7 +79,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
 
 def _whole(facts: Cost, gives: Mapping[str, Interval], evidence: Evidence) -> Verdict:
     served = _served(evidence)
-    said = f"{len(facts.features)} features from {len(_sources(facts))} joined tables"
+    tables = f"{len(_sources(facts))} joined" if facts.sourced else "nobody knows how many joined"
+    said = f"{len(facts.features)} features from {tables} tables"
     if evidence.infrastructure is not None:
         said += f", an artifact of {shown(evidence.infrastructure.size_bytes, 'bytes')}"
     if served is not None:

@@ -105,7 +105,7 @@ def _known_at(facts: Leakage, evidence: Evidence) -> Verdict:
         why = f"no other declaration and no served request says since when its {facts.joined} joined inputs are known"
         return say("pass", f"does not apply: {why} (n=0)", n=0)
     shares = [later.changed / later.rows for later in facts.later if later.certain]
-    served = f"; {len(replayed)} of them were compared with what served requests carried" if replayed else ""
+    served = f"; what served requests carried was compared in {len(replayed)} of them" if replayed else ""
     return say(
         "pass",
         f"{number(max(shares, default=0.0))} of the rows were told something that is known later {TOLD.comparison} "

@@ -113,4 +113,6 @@ def test_the_whole_is_told_in_one_sentence() -> None:
     assert verdict.reason.startswith(
         "3 features from 1 joined tables, an artifact of 1.4 MB, 182 MB of memory (RSS), 300 ms of processor time"
     )
+    unknown = _judged(replace(weighed(), sourced=False))[""].reason
+    assert unknown.startswith("3 features from nobody knows how many joined tables")
     assert [row["name"] for row in verdict.evidence["features"]] == ["wind", "heavy", "rain"]

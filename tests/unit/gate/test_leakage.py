@@ -141,6 +141,6 @@ def test_units_of_no_training_rows_are_too_few_to_compare_with() -> None:
 def test_what_joins_were_told_is_said_as_a_share_of_rows() -> None:
     """The sentence of the pass, as a person reads it."""
     assert part(healthy(), "known_at").reason == (
-        "0 of the rows were told something that is known later <= limit 0.01, by 4 joined inputs; 1 of them were "
-        "compared with what served requests carried (n=8,000)"
+        "0 of the rows were told something that is known later <= limit 0.01, by 4 joined inputs; what "
+        "served requests carried was compared in 1 of them (n=8,000)"
     )

@@ -72,6 +72,11 @@ def test_what_users_wrote_is_escaped() -> None:
     assert "&lt;script&gt;" in text
 
 
+def test_a_limit_that_only_a_sure_breach_breaks_says_so_on_the_page() -> None:
+    """A number a little beyond it that passed is no bug, and reads like none."""
+    assert "not surely &gt; 0.01" in page.render(judge(healthy(), AUGUST))
+
+
 def test_the_reliability_picture_places_a_calibrated_tenth_on_the_line() -> None:
     """Equal score and rate are equally far from both axes, inside the frame."""
     drawn = page.reliability([{"score": 0.2, "rate": 0.2, "low": 0.1, "high": 0.3, "n": 10}])

@@ -71,7 +71,7 @@ def test_a_version_that_is_told_nothing_too_early_passes(lived: Stores) -> None:
     assert {part: verdict.ruling for part, verdict in found.items()} == {
         "known_at": "pass", "served": "pass", "outcome_time": "pass", "units": "pass",
     }  # fmt: skip
-    assert "as served requests carried in 2 of them" in found["known_at"].reason
+    assert "what served requests carried was compared in 2 of them" in found["known_at"].reason
 
 
 def test_a_join_without_its_lag_is_refused_by_what_was_served(town: Town, lived: Stores) -> None:
