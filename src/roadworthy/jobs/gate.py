@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from roadworthy.data.split import day_number
 from roadworthy.durable import write_whole
-from roadworthy.errors import CorruptArtifact, Refused
+from roadworthy.errors import CorruptArtifact, Refused, TooFewSamples
 from roadworthy.features.arrow import batch_from_arrow
-from roadworthy.features.batch import Floats
+from roadworthy.features.batch import Batch, Floats
 from roadworthy.gate import cost, page
 from roadworthy.gate.catalogue import checks_as
 from roadworthy.gate.evidence import Approval, Evidence, Holdout, TrainingFacts
@@ -142,22 +142,18 @@ def measure(
     now   event time: requests answered later than this are not looked at
     """
     scorer = stores.scorer(row)
-    table = _held_out(stores, row)
+    table = held_out(stores, row)
     _, route = stores.plans.route(row.model)
     champion = _other(stores, row, route)
     step = partial(_step, progress)
     batch = batch_from_arrow(table, scorer.schema)
-
-    def score() -> Holdout:
-        scored = _holdout(row, table, scorer.score(batch).output)
-        return scored if champion is None else _beside(stores, scored, table, scorer, stores.scorer(champion))
 
     def serve() -> Traffic | None:
         answers = None if champion is None else stores.scorer(champion)
         itself = scorer if route.champion == row.version else None
         return served_lately(stores, row, scorer, answers or itself, now, row.run.details["slices"])
 
-    holdout = step("score later rows", score)
+    holdout, encoded = step("score later rows", lambda: _scored(stores, row, table, batch, scorer, champion))
     traffic = step("score served requests", serve)
     compared = step(
         "compare served with trained",
@@ -171,7 +167,7 @@ def measure(
             stores, row, scorer, table, manifest_path(stores, row.digest), traffic, champion, now
         ),
     )
-    seen = (scorer.features.encode(batch), None if traffic is None else traffic.encoded)
+    seen = (encoded, None if traffic is None else traffic.encoded)
     parameters = step("read the parameters", lambda: weight_facts(stores, row, scorer, seen, champion))
     kept = holdout_path(stores, row.digest).parent
     known = _known(stores, row, route, champion)
@@ -190,7 +186,7 @@ def measure(
         groups=groups_of(row, table),
         vocabularies=texts,
         sparse_categories=step(
-            "score rare categories", lambda: sparse_categories_of(scorer, seen[0], texts, SEED)
+            "score rare categories", lambda: sparse_categories_of(scorer, encoded, texts, SEED)
         ),
         data=step("look at the data", lambda: data_facts(stores, row, kept)),
         learned=step("score its rivals", lambda: rivals(stores, row, table, batch)),
@@ -228,9 +224,20 @@ def _other(stores: Stores, row: VersionRow, route: Route) -> VersionRow | None:
 
 def compared_rows(stores: Stores, row: VersionRow, other: VersionRow) -> tuple[pa.Table, Holdout, Scorer]:
     """The held-out rows of a version, scored by it and, as `champion`, by another; and what scores them."""
-    scorer, table = stores.scorer(row), _held_out(stores, row)
-    scored = _holdout(row, table, scorer.score(batch_from_arrow(table, scorer.schema)).output)
-    return table, _beside(stores, scored, table, scorer, stores.scorer(other)), scorer
+    scorer, table = stores.scorer(row), held_out(stores, row)
+    batch = batch_from_arrow(table, scorer.schema)
+    return table, _scored(stores, row, table, batch, scorer, other)[0], scorer
+
+
+def _scored(
+    stores: Stores, row: VersionRow, table: pa.Table, batch: Batch, scorer: Scorer, other: VersionRow | None
+) -> tuple[Holdout, Floats]:
+    """The held-out rows scored, by another version too where one is given; and as the version sees them."""
+    scored = scorer.score(batch)
+    found = _holdout(row, table, scored.output)
+    if other is not None:
+        found = _beside(stores, found, table, scorer, stores.scorer(other))
+    return found, scored.encoded
 
 
 def _step(progress: Progress, name: str, work: Callable[[], T]) -> T:
@@ -241,14 +248,21 @@ def _step(progress: Progress, name: str, work: Callable[[], T]) -> T:
     return found
 
 
-def _held_out(stores: Stores, row: VersionRow) -> pa.Table:
+def held_out(stores: Stores, row: VersionRow) -> pa.Table:
+    """The held-out rows of a version, in the order of time.
+
+    raises   CorruptArtifact where they cannot be read, TooFewSamples where each was forgotten
+    """
     path = holdout_path(stores, row.digest)
     try:
-        return pq.read_table(path)
+        table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise CorruptArtifact(
             f"the held-out rows of {row.reference} cannot be read from {path}: {error}; train it again"
         ) from error
+    if table.num_rows == 0:
+        raise TooFewSamples(f"no held-out row of {row.reference} is left to look at: train it again")
+    return table
 
 
 def _holdout(row: VersionRow, table: pa.Table, scores: Floats) -> Holdout:

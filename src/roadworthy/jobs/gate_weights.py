@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from roadworthy.errors import RoadworthyError, UnsupportedEstimator
+from roadworthy.errors import CorruptArtifact, RoadworthyError, UnsupportedEstimator
 from roadworthy.estimators.kept_weights import kept_weights
 from roadworthy.estimators.weights import Array, WeightArray, Weights
 from roadworthy.features.batch import Floats
@@ -100,10 +100,13 @@ def _spread(encoded: Floats) -> Floats:
 
 
 def _kept(path: Path) -> TrainedWeights | None:
+    """What training did to the parameters; None for a version from before that was kept."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=TrainedWeights)
-    except OSError:
+    except FileNotFoundError:
         return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise CorruptArtifact(f"{path} cannot be read: {error}; train the version again") from error
 
 
 def _others(stores: Stores, row: VersionRow, champion: VersionRow | None) -> Mapping[int, _Other]:

@@ -10,15 +10,14 @@ import inspect
 from datetime import datetime
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from roadworthy import cleaners
-from roadworthy.errors import CorruptArtifact
+from roadworthy.errors import TooFewSamples
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.lint import shown
 from roadworthy.gate import vocabulary
 from roadworthy.gate.evidence import Evidence
+from roadworthy.jobs.gate import held_out
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.gate_vocabulary import vocabulary_facts
 from roadworthy.jobs.stores import Stores
@@ -68,27 +67,23 @@ def lint(stores: Stores, reference: str, *, as_of: datetime | None = None) -> Li
     """Look the vocabularies of a version over, with the requests that were answered before `as_of` (event time).
 
     as_of    now by default
-    raises   CorruptArtifact when the held-out rows of the version cannot be read
+    raises   as `held_out`
     """
     row = stores.versions.resolve(reference)
     scorer = stores.scorer(row)
-    champion = stores.plans.route(row.model)[1].champion
-    asked_again = None if champion is None else stores.scorer(stores.versions.get(row.model, champion))
-    path = holdout_path(stores, row.digest)
-    try:
-        held_out = batch_from_arrow(pq.read_table(path), scorer.schema)
-    except (OSError, pa.ArrowException) as error:
-        raise CorruptArtifact(
-            f"the held-out rows of {row.reference} cannot be read from {path}: {error}"
-        ) from error
+    kept = holdout_path(stores, row.digest).parent
+    rows = batch_from_arrow(held_out(stores, row), scorer.schema)
     evidence = Evidence(
         model=row.model,
         version=row.version,
-        vocabularies=vocabulary_facts(path.parent, scorer.features, held_out),
-        traffic=served_lately(stores, row, scorer, asked_again, as_of or stores.clock.now()),
+        vocabularies=vocabulary_facts(kept, scorer.features, rows),
+        traffic=served_lately(stores, row, scorer, None, as_of or stores.clock.now()),
     )
     verdicts = vocabulary.CHECK.judge(evidence)
-    linted = vocabulary.lint(evidence) if evidence.vocabularies is not None else []
+    try:
+        linted = vocabulary.lint(evidence)
+    except TooFewSamples:  # as the verdict says
+        linted = []
     return LintedVersion(
         reference=row.reference,
         ruling=combined(verdicts),

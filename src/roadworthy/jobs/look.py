@@ -52,7 +52,8 @@ def write_look(
     seed      text nobody can guess, new for every page
     rows      how many rows, those with the largest difference between the two answers
     against   the version to compare with; the champion by default
-    raises    Refused where there is no other version to compare with, or it cannot be scored on these rows
+    raises    Refused where there is no other version to compare with, or it cannot be scored on these rows;
+              TooFewSamples where each of them was forgotten
     """
     row = stores.versions.resolve(reference)
     other = _other(stores, row, against)
@@ -62,8 +63,6 @@ def write_look(
         against=other.version, at=stores.clock.now(),
     )  # fmt: skip
     cards = _cards(look, table, holdout, scorer, rows)
-    if not cards:
-        raise Refused(f"no held-out row of {row.reference} is left to look at: train it again")
     text = render(
         Page(
             look=look.id,

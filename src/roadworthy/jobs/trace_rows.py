@@ -127,14 +127,12 @@ def read_units(file: Path, column: str) -> list[str]:
         if file.suffix == ".parquet":
             table = pq.read_table(file)
         elif file.suffix == ".csv":
-            with file.open(newline="", encoding="utf-8") as lines:
-                header, *cells = list(csv.reader(lines))
-            table = pa.table({name: [row[at] for row in cells if row] for at, name in enumerate(header)})
+            table = _of_csv(file)
         else:
             table = pa.table(
                 {"unit": [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]}
             )
-    except (OSError, ValueError, IndexError, pa.ArrowException) as error:
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise DefinitionError(
             f"{file} cannot be read as {file.suffix or 'lines of text'}: {error}"
         ) from error
@@ -151,6 +149,18 @@ def read_units(file: Path, column: str) -> list[str]:
             f"{file} holds no unit in {chosen!r}: give the units of the rows, as the history has them"
         )
     return units
+
+
+def _of_csv(file: Path) -> pa.Table:
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = [row for row in csv.reader(lines) if row]
+    if not rows:
+        raise ValueError("it is empty")
+    header, *cells = rows
+    short = next((row for row in cells if len(row) < len(header)), None)
+    if short is not None:
+        raise ValueError(f"the header names {len(header)} columns, and a row has {len(short)}: {short}")
+    return pa.table({name: [row[at] for row in cells] for at, name in enumerate(header)})
 
 
 def _unit_of(stores: Stores, rows: tuple[VersionRow, ...]) -> str:

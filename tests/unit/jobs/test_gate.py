@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pyarrow.parquet as pq
 import pytest
 
-from roadworthy.errors import Refused
+from roadworthy.errors import Refused, TooFewSamples
 from roadworthy.jobs.gate import gate
 from roadworthy.jobs.history import champion_since
+from roadworthy.jobs.lint import lint
 from roadworthy.jobs.stores import Stores
+from roadworthy.jobs.train import holdout_path
 from roadworthy.traffic import Route
 from smalltown import DAY, MODEL, OPENED, Town, serve
 
@@ -28,6 +31,15 @@ def test_the_champion_is_told_that_it_is_the_champion_and_is_not_approved_again(
     assert _approvals(town_stores) == [("anna", REASON)]
     assert (report.decision.ruling, report.champion_version) == ("pass", None)
     assert report.serves_since == OPENED + DAY
+
+
+def test_a_version_whose_held_out_rows_were_all_forgotten_cannot_be_judged(town_stores: Stores) -> None:
+    """Nor linted; the sentence says what to do."""
+    path = holdout_path(town_stores, town_stores.versions.get(MODEL, 1).digest)
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    for ask in (gate, lint):
+        with pytest.raises(TooFewSamples, match=f"no held-out row of {MODEL}@1 is left .*: train it again"):
+            ask(town_stores, f"{MODEL}@1")
 
 
 def test_an_approval_by_somebody_else_stands_beside_the_first(town_stores: Stores) -> None:

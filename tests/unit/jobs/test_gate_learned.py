@@ -8,7 +8,7 @@ import pytest
 from roadworthy.errors import DefinitionError
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.gate.learned_facts import Learned
-from roadworthy.jobs.gate import _held_out, gate
+from roadworthy.jobs.gate import gate, held_out
 from roadworthy.jobs.gate_learned import rivals, weights_of
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import train
@@ -34,7 +34,7 @@ def declared(own: Small, stores: Stores, more: str, functions: str = "") -> Vers
 
 def asked(stores: Stores, row: VersionRow) -> Learned:
     """What the rivals say."""
-    table = _held_out(stores, row)
+    table = held_out(stores, row)
     return rivals(stores, row, table, batch_from_arrow(table, stores.scorer(row).schema))
 
 
@@ -44,20 +44,18 @@ def test_the_twin_knows_nothing_and_the_candidate_is_better(small_stores: Stores
         row = small_stores.versions.get(MODEL, version)
         twins, labels = (
             asked(small_stores, row).shuffled,
-            _held_out(small_stores, row).column("label").to_numpy(),
+            held_out(small_stores, row).column("label").to_numpy(),
         )
         assert twins is not None
         assert len(twins) == 5
         assert abs(np.mean([metrics.auc(twin, labels) for twin in twins]) - 0.5) < 0.1
 
 
-def test_a_column_declared_as_heuristic_is_read_from_the_held_out_rows(
-    own: Small, own_stores: Stores
-) -> None:
+def test_a_column_declared_as_heuristic_is_read_from_theheld_out_rows(own: Small, own_stores: Stores) -> None:
     """Declaring it makes no new version, and a column that ranks nothing is refused when the gate is run."""
     row = declared(own, own_stores, 'heuristic="-wind", ranks_within="gate", cut=0.4, weight="wind",')
     assert row.version == 2
-    found, table = asked(own_stores, row), _held_out(own_stores, row)
+    found, table = asked(own_stores, row), held_out(own_stores, row)
     wind = table.column("wind").to_numpy()
     assert found.heuristic is not None
     assert np.array_equal(found.heuristic.scores, -wind, equal_nan=True)
@@ -83,7 +81,7 @@ def test_a_rule_declared_as_heuristic_is_kept_with_the_version_and_compared(
     assert row.version == 3
     found = asked(own_stores, row).heuristic
     assert found is not None
-    wind = _held_out(own_stores, row).column("wind").to_numpy()
+    wind = held_out(own_stores, row).column("wind").to_numpy()
     assert np.array_equal(found.scores, 0.1 + 0.01 * wind, equal_nan=True)
     report = gate(own_stores, row.reference, approve_first="a test").report
     rulings = {one.subject.split()[-1]: one.ruling for one in report.verdicts if one.check == "learned"}

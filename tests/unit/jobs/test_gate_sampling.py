@@ -10,7 +10,7 @@ from roadworthy.errors import DefinitionError
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.gate import sampling
 from roadworthy.gate.evidence import Evidence
-from roadworthy.jobs.gate import _held_out, _holdout
+from roadworthy.jobs.gate import _holdout, held_out
 from roadworthy.jobs.gate_learned import sampling_of
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.stores import Stores
@@ -48,7 +48,7 @@ def thinned(directory: Path, more: str) -> tuple[Stores, VersionRow]:
 
 def judged(stores: Stores, row: VersionRow) -> tuple[Evidence, Scorer]:
     """What the check sees of the held-out rows."""
-    table, scorer = _held_out(stores, row), stores.scorer(row)
+    table, scorer = held_out(stores, row), stores.scorer(row)
     scores = scorer.score(batch_from_arrow(table, scorer.schema)).output
     return Evidence(
         model=MODEL, version=1, holdout=_holdout(row, table, scores), sampling=sampling_of(row, scorer)

@@ -8,7 +8,7 @@ import pytest
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.gate.slices_facts import Slices
 from roadworthy.jobs import gate_slices
-from roadworthy.jobs.gate import _held_out, _holdout
+from roadworthy.jobs.gate import _holdout, held_out
 from roadworthy.jobs.gate_slices import lay_slices
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import train
@@ -18,7 +18,7 @@ from small_workspace import HALF_MONTH, MODEL, SECOND_UNTIL, Small
 
 def laid(stores: Stores, row: VersionRow) -> Slices:
     """The slices of the held-out rows of a version."""
-    table = _held_out(stores, row)
+    table = held_out(stores, row)
     scorer = stores.scorer(row)
     batch = batch_from_arrow(table, scorer.schema)
     return lay_slices(row, table, batch, _holdout(row, table, scorer.score(batch).output))
@@ -63,7 +63,7 @@ def test_slices_that_must_be_perfect_are_found_by_their_value(own: Small, own_st
     path.write_text(text.replace("    limits=", '    perfect={"gate": ["A", "Z"]},\n    limits='))
     assert train(own_stores, path, until=SECOND_UNTIL, holdout=HALF_MONTH).redeclared == ("perfect",)
     row = own_stores.versions.get(MODEL, 2)
-    found, table = laid(own_stores, row).perfect, _held_out(own_stores, row)
+    found, table = laid(own_stores, row).perfect, held_out(own_stores, row)
     assert list(found) == ["gate=A", "gate=Z"]
     assert found["gate=A"].tolist() == [value == "A" for value in table.column("gate").to_pylist()]
     assert not found["gate=Z"].any()

@@ -7,7 +7,7 @@ import numpy as np
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.gate.sparse_categories_facts import SparseColumn
 from roadworthy.gate.vocabulary_facts import VocabularyFacts, VocabularyTexts
-from roadworthy.jobs.gate import _held_out
+from roadworthy.jobs.gate import held_out
 from roadworthy.jobs.gate_sparse_categories import sparse_categories_of
 from roadworthy.jobs.stores import Stores
 from small_workspace import MODEL
@@ -17,7 +17,7 @@ def columns(stores: Stores, trained_on_ewr: float) -> tuple[dict[str, SparseColu
     """What is known of version 2's categories, had EWR so many training rows; the encoded rows and the scores."""
     row = stores.versions.get(MODEL, 2)
     scorer = stores.scorer(row)
-    scored = scorer.score(batch_from_arrow(_held_out(stores, row), scorer.schema))
+    scored = scorer.score(batch_from_arrow(held_out(stores, row), scorer.schema))
     entries = scorer.features.vocabularies["origin"].entries
     counts = np.array([trained_on_ewr if text == "EWR" else 900.0 for text in entries])
     before = scorer.features.vocabularies["before"].entries

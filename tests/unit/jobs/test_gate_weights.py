@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from half_labelled import define, trained
+from roadworthy.errors import CorruptArtifact
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.gate.weights_facts import ArrayFacts, WeightFacts
-from roadworthy.jobs.gate import _held_out
+from roadworthy.jobs.gate import held_out
 from roadworthy.jobs.gate_weights import weight_facts
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import weights_path
@@ -39,8 +40,8 @@ def stores(town: Small) -> Iterator[Stores]:
 def facts_of(stores: Stores, row: VersionRow, champion: VersionRow | None = None) -> WeightFacts:
     """The facts on a version's held-out rows."""
     scorer = stores.scorer(row)
-    held_out = scorer.features.encode(batch_from_arrow(_held_out(stores, row), scorer.schema))
-    facts = weight_facts(stores, row, scorer, (held_out, None), champion)
+    encoded = scorer.features.encode(batch_from_arrow(held_out(stores, row), scorer.schema))
+    facts = weight_facts(stores, row, scorer, (encoded, None), champion)
     assert facts is not None
     return facts
 
@@ -114,6 +115,14 @@ def test_what_training_touched_is_kept_without_any_unit(stores: Stores) -> None:
         assert not facts_of(stores, row).kept
     finally:
         weights_path(stores, row.digest).with_suffix(".gone").rename(weights_path(stores, row.digest))
+
+
+def test_a_damaged_record_of_training_is_not_taken_for_one_that_was_never_kept(own_stores: Stores) -> None:
+    """The file and what to do are named."""
+    row = own_stores.versions.get(MODEL, 1)
+    weights_path(own_stores, row.digest).write_text("{")
+    with pytest.raises(CorruptArtifact, match=r"weights\.json cannot be read: .*; train the version again"):
+        facts_of(own_stores, row)
 
 
 def test_decay_alone_is_no_training() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from typer.testing import CliRunner
 
 from roadworthy.cli.app import app
+from roadworthy.gate import vocabulary
 from roadworthy.jobs.lint import cleaner_text, lint
 from roadworthy.jobs.stores import Stores
 from small_workspace import MODEL, PROMOTED, Small
@@ -28,3 +30,13 @@ def test_the_command_lists_findings_and_shows_the_cleaners(small: Small) -> None
     assert said.strip() == cleaner_text().strip()
     assert "def app_id(" in said
     assert CliRunner().invoke(app, ["lint"]).exit_code == 2
+
+
+def test_a_version_of_few_rows_is_linted_as_the_gate_would(
+    small_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too little evidence is a ruling with its reason, not an error of the command."""
+    monkeypatch.setattr(vocabulary, "MIN_ROWS", 10**6)
+    found = lint(small_stores, f"{MODEL}@1", as_of=PROMOTED)
+    assert (found.findings, found.ruling) == ((), "insufficient")
+    assert "at least 1000000 are needed" in found.reasons[0]

@@ -58,7 +58,9 @@ def test_units_are_read_from_columns_of_any_name_and_type(tmp_path: Path) -> Non
         ("none.csv", None, "there is no file"),
         ("two.csv", "card,why\n1,a\n", "has the columns card, why and none is 'trip': name one"),
         ("empty.txt", "\n", "holds no unit in 'unit'"),
-        ("short.csv", "trip,why\n1\n", "cannot be read as .csv"),
+        ("short.csv", "trip,why\n1\n", r"as \.csv: the header names 2 columns, and a row has 1: \['1'\]"),
+        ("nothing.csv", "", r"cannot be read as \.csv: it is empty"),
+        ("long.csv", f"trip\n{'x' * 200_000}\n", r"cannot be read as \.csv: field larger than"),
         ("torn.parquet", "nothing", "cannot be read as .parquet"),
     ],
 )
