@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from roadworthy.features.batch import Batch
-from roadworthy.features.declarations import Categories, Category
+from roadworthy.features.declarations import Categories, Category, Cross
 from roadworthy.features.fitted import FeatureRecord
+from roadworthy.features.lint import counted, shown
+from roadworthy.features.textual import SEPARATOR
 from roadworthy.gate.batch_invariance_facts import Padding
 from roadworthy.scorer import Scorer
 
@@ -30,57 +32,79 @@ def padding(scorer: Scorer, batch: Batch) -> Padding:
     (row,) = batch.take(np.arange(1)).rows(scorer.schema)
     tried, lists, collisions = 0, [], {}
     for record in scorer.features.records:
-        if not isinstance(record.options, Category | Categories):
+        if not isinstance(record.options, Category | Cross | Categories):
             continue
-        listed = isinstance(record.options, Categories)
-        known = _known(scorer, record, row)
+        known = _known(scorer, record, row, batch)
         found = _collision(scorer, record, row, known)
         tried += len(known)
-        lists += [record.name] if listed else []
+        lists += [record.name] if isinstance(record.options, Categories) else []
         if found:
             collisions[record.name] = found
     return Padding(texts=tried, lists=tuple(lists), collisions=collisions)
 
 
-def _known(scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any]) -> list[str]:
-    """Texts of its vocabulary that a request can carry as they are: cleaning does not change them."""
-    options = record.options
+def _known(scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any], batch: Batch) -> list[str]:
+    """Texts that a request can carry and that are looked up as an entry: as they are, or after cleaning."""
     entries = list(scorer.features.entries(record.name))
+    known = frozenset(entries)
     if len(entries) > TEXTS:
         entries = [*entries[: TEXTS // 2], *entries[-TEXTS // 2 :]]
-    if not entries or not getattr(options, "clean", None):
+    if isinstance(record.options, Cross):  # a text that holds the separator itself cannot be taken apart again
+        return [text for text in entries if text.count(SEPARATOR) == len(record.columns) - 1]
+    if not getattr(record.options, "clean", None):
         return entries
-    cleaned = scorer.features.clean(_rows(scorer, record, row, entries)).rows()
-    return [
-        text for text, found in zip(entries, cleaned, strict=True) if found[record.name] in (text, [text])
-    ]
+    carried = [*entries, *list(counted(batch.columns[record.columns[0]]))[:TEXTS]]
+    first = dict(zip(reversed(_cleaned(scorer, record, row, carried)), reversed(carried), strict=True))
+    return [text for cleaned, text in first.items() if cleaned in known]
 
 
 def _collision(scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any], known: Sequence[str]) -> str:
     """The first known text that is encoded as something that is no text; "" without one."""
     if not known:
         return ""
-    (column,) = record.columns
-    listed = isinstance(record.options, Categories)
-    nullable = {field.name for field in scorer.schema.fields if field.nullable}
-    reserved: dict[str, Any] = {"an unknown text": [_UNKNOWN] if listed else _UNKNOWN}
-    if listed:
-        reserved["an empty list"] = []
-    elif column in nullable:
-        reserved["a missing value"] = None
     own = [place for place, each in enumerate(scorer.features.columns) if each.feature == record.name]
     texts = scorer.features.encode(_rows(scorer, record, row, known))[:, own]
-    for what, value in reserved.items():
-        changed = Batch.from_rows([{**row, column: value}], scorer.schema)
+    for what, changes in _reserved(scorer, record, row).items():
+        changed = Batch.from_rows([{**row, **changes}], scorer.schema)
         same = (texts == scorer.features.encode(changed)[0, own]).all(axis=1)
         if same.any():
-            return f"{known[int(np.flatnonzero(same)[0])]!r} is encoded as {what} is"
+            return f"{shown(known[int(np.flatnonzero(same)[0])])} is encoded as {what} is"
     return ""
+
+
+def _reserved(scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is no entry of the feature → the values that a request carries then."""
+    found: dict[str, dict[str, Any]] = {}
+    unknown = SEPARATOR.join([_UNKNOWN] * len(record.columns))
+    if _cleaned(scorer, record, row, [unknown])[0] not in scorer.features.entries(record.name):
+        found["an unknown text"] = _values(
+            record, unknown
+        )  # else its cleaner gives an entry to all that is unknown
+    if isinstance(record.options, Categories):
+        return {**found, "an empty list": {record.columns[0]: []}}
+    nullable = {field.name for field in scorer.schema.fields if field.nullable}
+    for column in record.columns:
+        if column in nullable:
+            found[f"a missing {column}" if len(record.columns) > 1 else "a missing value"] = {column: None}
+    return found
+
+
+def _cleaned(
+    scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any], texts: Sequence[str]
+) -> list[str | None]:
+    """What is looked up for each text."""
+    found = [each[record.name] for each in scorer.features.clean(_rows(scorer, record, row, texts)).rows()]
+    return [next(iter(each), None) if isinstance(each, list) else each for each in found]
 
 
 def _rows(scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any], texts: Sequence[str]) -> Batch:
     """The row once for each text; lists hold nothing else."""
-    (column,) = record.columns
-    listed = isinstance(record.options, Categories)
-    rows = [{**row, column: [text] if listed else text} for text in texts]
-    return Batch.from_rows(rows, scorer.schema)
+    return Batch.from_rows([{**row, **_values(record, text)} for text in texts], scorer.schema)
+
+
+def _values(record: FeatureRecord, text: str) -> dict[str, Any]:
+    """The inputs that carry a text of the feature."""
+    if isinstance(record.options, Categories):
+        return {record.columns[0]: [text]}
+    parts = text.split(SEPARATOR) if isinstance(record.options, Cross) else [text]
+    return dict(zip(record.columns, parts, strict=True))

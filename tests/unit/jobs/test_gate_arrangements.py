@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from roadworthy import Features, category, cross
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.batch import Batch
-from roadworthy.features.textual import CategoriesEncoder, CategoryEncoder
+from roadworthy.features.schema import Field, InputSchema
+from roadworthy.features.textual import CategoriesEncoder, CategoryEncoder, CrossEncoder
 from roadworthy.features.vocabulary import RESERVED
 from roadworthy.gate.batch_invariance import CHECK
 from roadworthy.gate.evidence import Evidence
@@ -132,6 +135,63 @@ def test_a_known_text_with_the_number_of_none_is_found(
     found = padding(scorer, batch).collisions
     assert list(found) == [feature]
     assert says in found[feature]
+
+
+def airline(code: str | None) -> str:
+    """Cleaning that names what it knows and has a name for all the rest."""
+    return {"UA": "United", "AA": "American"}.get(str(code), "other")
+
+
+def _fitted(features: Features, **columns: list[str | None]) -> tuple[Scorer, Batch]:
+    """What is looked at of a scorer, of these features on these texts."""
+    fields = tuple(Field(name, "string", None in texts) for name, texts in columns.items())
+    schema = InputSchema(fields)
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    batch = Batch.from_rows(rows, schema)
+    fitted = features.fit(batch, schema)
+    return cast(Scorer, SimpleNamespace(features=fitted, schema=schema)), batch
+
+
+def test_a_cleaner_that_names_all_the_rest_is_no_collision() -> None:
+    """What it makes of an unknown text is an entry, as it was in training; and its entries are looked at."""
+    scorer, batch = _fitted(
+        Features(carrier=category("carrier", clean=airline)), carrier=["UA", "AA", "ZZ", "YY"]
+    )
+    looked = padding(scorer, batch)
+    assert (looked.texts, looked.collisions) == (3, {})
+
+
+def test_texts_that_a_cleaner_made_are_looked_at_as_requests_carry_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No request carries 'United'; UA has the number of missing all the same."""
+    scorer, batch = _fitted(
+        Features(carrier=category("carrier", clean=airline)), carrier=["UA", "UA", "AA", None]
+    )
+    original = CategoryEncoder.write
+
+    def write(self: Any, reading: Any, matrix: np.ndarray) -> None:
+        original(self, reading, matrix)
+        matrix[matrix == RESERVED] = 0
+
+    monkeypatch.setattr(CategoryEncoder, "write", write)
+    assert padding(scorer, batch).collisions == {"carrier": "'UA' is encoded as a missing value is"}
+
+
+def test_a_cross_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tuples are known texts; with one part missing the whole is."""
+    scorer, batch = _fitted(
+        Features(route=cross("origin", "dest")), origin=["EWR", "JFK", None], dest=["SEA", "SEA", "SEA"]
+    )
+    assert (padding(scorer, batch).texts, padding(scorer, batch).collisions) == (2, {})
+    original = CrossEncoder.write
+
+    def write(self: Any, reading: Any, matrix: np.ndarray) -> None:
+        original(self, reading, matrix)
+        matrix[matrix == RESERVED] = 0
+
+    monkeypatch.setattr(CrossEncoder, "write", write)
+    assert padding(scorer, batch).collisions == {"route": "'EWR' × 'SEA' is encoded as a missing origin is"}
 
 
 def test_rows_of_nothing_have_all_missing_that_may_be(scorer: Scorer, batch: Batch) -> None:
