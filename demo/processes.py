@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
-from roadworthy.errors import NotReady, RoadworthyError
-from roadworthy.jobs.processes import controller_command, supervisor_command
-from roadworthy.jobs.sender import Sender
+from roadworthy.errors import RoadworthyError
+from roadworthy.jobs.processes import controller_command, supervisor_command, until_live
 from roadworthy.jobs.tick import Ticked
 from roadworthy.node import NodeDirectory
 from roadworthy.settings import Settings
@@ -25,8 +23,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._node = NodeDirectory(settings.nodes / NODE)
-        self._log_path = settings.root / "serve.log"
-        self._log = self._log_path.open("wb")
+        self._log = (settings.root / "serve.log").open("wb")
         command = supervisor_command(
             settings,
             host="127.0.0.1",
@@ -38,23 +35,7 @@ class Server:
             seed="1",
         )
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
-        self.url = self._wait_ready()
-
-    def _wait_ready(self, patience_seconds: float = 60.0) -> str:
-        deadline = time.monotonic() + patience_seconds
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise NotReady(f"the server ended at once; its log: {self._log_path}")
-            if self._node.address.exists():
-                url = self._node.address.read_text().strip()
-                try:
-                    with Sender(url, connections=1) as sender:
-                        if sender.get("/v2/health/live")[0] == 200:
-                            return url
-                except NotReady:
-                    pass
-            time.sleep(0.05)
-        raise NotReady(f"the server was not up after {patience_seconds:g} s; its log: {self._log_path}")
+        self.url = until_live(self._process, self._node, settings.root / "serve.log")
 
     def wait(self) -> None:
         """Until somebody stops it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,14 +12,12 @@ from types import TracebackType
 import msgspec
 
 from roadworthy.drills.launcher import Patch, launched
-from roadworthy.errors import NotReady, RoadworthyError
-from roadworthy.jobs.processes import supervisor_command
-from roadworthy.jobs.sender import Sender
+from roadworthy.errors import NotReady
+from roadworthy.jobs.processes import PATIENCE_SECONDS, supervisor_command, until_live
 from roadworthy.node import NodeDirectory
 from roadworthy.settings import Settings
 
 NODE = "drill"
-PATIENCE_SECONDS = 90.0
 
 
 class Server:
@@ -43,7 +40,7 @@ class Server:
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603  # our own module
         try:
-            self.url = self._wait_ready()
+            self.url = until_live(self._process, self._node, self._log)
         except BaseException:
             self._process.kill()
             self._process.wait()
@@ -71,22 +68,6 @@ class Server:
         if state is None:
             raise NotReady(f"worker {worker} of the drilled server has not said which process it is")
         os.kill(state.pid, number)
-
-    def _wait_ready(self) -> str:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise RoadworthyError(f"the drilled server ended at once; its log: {self._log}")
-            if self._node.address.exists():
-                url = self._node.address.read_text().strip()
-                try:
-                    with Sender(url, connections=1) as sender:
-                        if sender.get("/v2/health/live")[0] == 200:
-                            return url
-                except NotReady:
-                    pass
-            time.sleep(0.05)
-        raise NotReady(f"the drilled server was not up after {PATIENCE_SECONDS:g} s; its log: {self._log}")
 
 
 def write_patches(home: Path, patches: Sequence[Patch]) -> Path:
