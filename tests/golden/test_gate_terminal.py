@@ -58,6 +58,13 @@ def test_a_report_of_many_checks_stays_readable(name: str, width: int) -> None:
     assert printed(crowded(), width) == (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
 
 
+def test_no_name_of_a_check_is_broken_on_80_columns() -> None:
+    """A limit of several words makes room for it."""
+    shown = printed(judge(healthy(), AUGUST), 80)
+    assert "better_than_baseline " in shown
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
 def printed(report: GateReport, width: int = 100) -> str:
     """The report as a terminal of that width shows it, without colours."""
     written = StringIO()

@@ -48,6 +48,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     facts = evidence.ratings
     if facts is None:
         raise TooFewSamples("nobody looked for ratings: run the gate on a workspace with its evidence")
+    if facts.rows.size == 0 and evidence.champion_version is None:
+        return (_absent(evidence, "no other version answers yet, so there are no two answers to compare"),)
     page = f"roadworthy look {evidence.subject} writes the page"
     if facts.rows.size == 0 and not facts.wanted:
         return (_absent(evidence, f"nobody rated its answers beside the champion's; {page}"),)

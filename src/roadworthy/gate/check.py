@@ -5,6 +5,7 @@ Not here: any particular check. Each has its own file, and `catalogue` lists the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -144,9 +145,11 @@ def compared(name: str, interval: Interval, limit: Limit, ruling: Ruling, n: int
 def number(value: float) -> str:
     """A measured number as people read it: four decimals, fewer for large ones, powers of ten for tiny ones.
 
-    >>> number(0.0312), number(5.0), number(0.0000021), number(12_345.6)
-    ('0.0312', '5', '2.1e-06', '12,346')
+    >>> number(0.0312), number(5.0), number(0.0000021), number(12_345.6), number(float("inf"))
+    ('0.0312', '5', '2.1e-06', '12,346', 'inf')
     """
+    if not math.isfinite(value):
+        return str(value)
     if value == round(value):
         return f"{value:,.0f}"
     if abs(value) < 0.00005:

@@ -194,7 +194,7 @@ def _data_note(evidence: Evidence) -> DataNote | None:
     return DataNote(
         rows=data.n,
         days=np.unique(data.days).size,
-        rate=float(data.labels.mean()),
+        rate=float(np.average(data.labels, weights=data.weights)),
         asked_from=data.asked_from,
         asked_until=data.asked_until,
         trained_rows=None if training is None else training.rows,

@@ -82,6 +82,8 @@ def _declared(evidence: Evidence) -> Verdict:
         [np.bincount(index, weights=weights * part) for part in (scores, labels, np.ones(data.n))]
     )
     score, rate, total = sums.sum(axis=1)
+    if not 0.0 < score < total:
+        raise ValueError("every score is 0, or every one is 1: there are no odds to compare")
     if not 0.0 < rate < total:
         raise TooFewSamples("all outcomes are the same, so there is no rate to compare scores with")
     drawn = resampling_weights(sums.shape[1], 500, evidence.chance()) @ sums.T

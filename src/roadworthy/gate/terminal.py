@@ -28,7 +28,7 @@ _STYLES: dict[Ruling, str] = {
 
 #: Columns of the checks, of which those after the ruling hold numbers, and what lies between two of them.
 _HEADERS = ("", "check", "ruling", "measured", "limit", "n")
-_CHECK, _RULING = 1, 2
+_CHECK, _RULING, _LIMIT = 1, 2, 4
 _GAP = 2
 
 
@@ -89,6 +89,11 @@ class _Checks:
         if sum(widths) + _GAP * (len(widths) - 1) > options.max_width:
             shown.remove(_RULING)
         room = options.max_width - sum(widths[at] + _GAP for at in shown if at != _CHECK)
+        # A limit of several words is broken between them before a name is broken within.
+        lacking = max(_longest_word(cells, _CHECK) - room, 0)
+        taken = min(lacking, widths[_LIMIT] - _longest_word(cells, _LIMIT))
+        widths[_LIMIT] -= taken
+        room += taken
         widths[_CHECK] = max(8, min(widths[_CHECK], room))
 
         def table(rows: Sequence[Sequence[str | Text]]) -> Table:
@@ -131,6 +136,10 @@ class _Checks:
             verdict.limit or "-",
             f"{verdict.n:,}",
         )
+
+
+def _longest_word(cells: Sequence[Sequence[str]], column: int) -> int:
+    return max((len(word) for line in cells for word in line[column].split()), default=0)
 
 
 def _metrics(report: GateReport) -> Table:

@@ -74,10 +74,17 @@ def test_how_often_people_are_right_is_told_beside_what_they_prefer() -> None:
 
 def test_without_ratings_it_does_not_apply_unless_it_is_required() -> None:
     """Whoever made it required gets the command in place of a pass."""
-    assert judged(NOBODY).reason.startswith("does not apply: nobody rated")
-    wanted = judged(replace(NOBODY, wanted=True))
+    beside = replace(EMPTY, champion_version=1)
+    assert judged(NOBODY, beside).reason.startswith("does not apply: nobody rated")
+    wanted = judged(replace(NOBODY, wanted=True), beside)
     assert wanted.ruling == "insufficient"
     assert "roadworthy look flight-delay@2 writes the page" in wanted.reason
+
+
+def test_before_a_first_release_there_are_no_two_answers_even_where_ratings_are_required() -> None:
+    """Else a model that requires them could never be released for the first time."""
+    first = judged(replace(NOBODY, wanted=True))
+    assert (first.ruling, first.reason[:44]) == ("pass", "does not apply: no other version answers yet")
 
 
 def test_the_champion_itself_has_nobody_to_be_compared_with() -> None:

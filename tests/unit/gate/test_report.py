@@ -70,6 +70,17 @@ def test_the_table_holds_the_exact_numbers_of_everyone() -> None:
     assert row.difference.value == row.candidate.value - row.champion.value
 
 
+def test_the_rate_counts_rows_as_many_as_they_stand_for() -> None:
+    """In a sampled history the rate of the rows themselves is nobody's rate."""
+    holdout = healthy().holdout
+    assert holdout is not None
+    weights = np.where(holdout.labels == 1.0, 1.0, 10.0)
+    data = judge(replace(healthy(), holdout=replace(holdout, weights=weights)), AUGUST).data
+    assert data is not None
+    assert data.rate == np.average(holdout.labels, weights=weights)
+    assert data.rate < holdout.labels.mean() / 5
+
+
 def test_who_could_not_be_measured_is_absent_from_the_table() -> None:
     """The checks say why; the table shows nothing rather than a stand-in number."""
     holdout = healthy().holdout

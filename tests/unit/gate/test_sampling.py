@@ -102,6 +102,16 @@ def test_days_whose_labels_are_not_all_known_are_not_compared() -> None:
     assert verdict(replace(healthy(), data=none)).ruling == "insufficient"
 
 
+def test_scores_that_are_all_nothing_have_no_odds_and_it_is_said_so() -> None:
+    """Rather than that something was divided by 0."""
+    holdout = healthy().holdout
+    declared = Sampling(declared="kept are 1 of the rows with the outcome and 0.1 without", odds=0.1)
+    nothing = replace(holdout, candidate=np.zeros(holdout.n))
+    found = sampling.CHECK.judge(replace(healthy(), sampling=declared, holdout=nothing))[0]
+    assert found.ruling == "error"
+    assert "every score is 0, or every one is 1" in found.reason
+
+
 def test_an_outcome_of_a_single_day_has_no_interval() -> None:
     """Resampled days that lack it would be left out, and the rest would look sure."""
     holdout = healthy().holdout
