@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roadworthy.data.split import day_number
-from roadworthy.errors import TooFewSamples
 from roadworthy.features.arrow import batch_from_arrow
 from roadworthy.features.batch import Floats
 from roadworthy.jobs.stores import Stores
@@ -97,13 +96,10 @@ def _differences(
     _, rescored = _scored(stores, ablated)
     kept = before.column(KEPT).to_numpy() if KEPT in before.column_names else None
     days = day_number(before.column("asked_at").cast(pa.int64()).to_numpy())
-    try:
-        found = paired_intervals(
-            rescored, scored, before.column("label").to_numpy(), days, np.random.default_rng(seed),
-            weights=None if kept is None else 1.0 / kept,
-        )  # fmt: skip
-    except TooFewSamples:
-        return {}
+    found = paired_intervals(
+        rescored, scored, before.column("label").to_numpy(), days, np.random.default_rng(seed),
+        weights=None if kept is None else 1.0 / kept,
+    )  # fmt: skip
     return {str(name): interval for name, interval in found.items()}
 
 

@@ -76,9 +76,7 @@ def look_for_leakage(
     if times is None:
         unknown["known_at"] = _OLD.format(what="its joins")
     if traffic is None:
-        unknown["served"] = (
-            "the requests that are served now could not be read: look into the log of the gate"
-        )
+        unknown["served"] = "the requests that are served now could not be read: the gate's warning says why"
     if OUTCOME_KNOWN_AT not in table.column_names:
         unknown["outcome_time"] = _OLD.format(what="when outcomes became known")
     held = batch_from_arrow(table, scorer.features.schema)
@@ -106,7 +104,7 @@ def look_for_leakage(
         later=tuple(found_later),
         replayed=tuple(found_served),
         own=tuple(_carried(name, held.columns[name], traffic) for name in own if traffic is not None),
-        served=0 if traffic is None or traffic.none else traffic.n + max(traffic.refused.values(), default=0),
+        served=0 if traffic is None or traffic.none else traffic.asked,
         timed=varied,
         followed=relations,
         units=units,
@@ -243,7 +241,7 @@ def _carried(name: str, held: Column, traffic: Traffic) -> Carried:
     """How often the history and the requests hold an input."""
     there = ~missing_rows(held)
     usual, constant, sent = 0, False, 0
-    served = traffic.n + max(traffic.refused.values(), default=0)
+    served = traffic.asked
     if name in traffic.inputs.columns:
         column = traffic.inputs.columns[name]
         sent = served - traffic.refused.get(name, 0) - int(missing_rows(column).sum())

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from roadworthy.data.tables import unit_texts
 from roadworthy.features.batch import Batch, Column, Floats, Lists, Strings
 from roadworthy.features.clockreading import clock_readers
 from roadworthy.features.declarations import Custom
@@ -89,8 +90,9 @@ def _pairs(held_out: pa.Table, unit: str, traffic: Traffic) -> Ints:
     """Places of the same questions among the held-out rows and the served ones, shape (k, 2)."""
     asked = held_out.column("asked_at").cast(pa.int64()).to_numpy()
     places: dict[tuple[str, int], int] = {}
-    for row, (name, moment) in enumerate(zip(held_out.column(unit).to_pylist(), asked.tolist(), strict=True)):
-        places.setdefault((str(name), moment // SAME_TIME), row)
+    units = unit_texts(held_out.column(unit)).to_pylist()
+    for row, (name, moment) in enumerate(zip(units, asked.tolist(), strict=True)):
+        places.setdefault((name, moment // SAME_TIME), row)
     found = [
         (places[key], row)
         for row, key in enumerate(

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from roadworthy.features.arrow import batch_from_arrow
+from roadworthy.features.batch import Batch
 from roadworthy.gate import feedback, served_like_trained
 from roadworthy.gate.evidence import Evidence
+from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.jobs import gate_served_like_trained
 from roadworthy.jobs.gate_traffic import served_lately
 from roadworthy.jobs.ingest import ingest_file
@@ -125,6 +127,18 @@ def test_an_input_that_is_late_in_some_requests_fails(trained: Small, tmp_path: 
     assert [(found["what"], found["subject"]) for found in verdict.evidence["found"]] == [
         ("other values", "wind")
     ]
+
+
+def test_questions_about_numbered_units_are_found_in_the_history() -> None:
+    """A whole number is logged without a point, however the table stores it."""
+    times = pa.array([60_000_000, 120_000_000], pa.timestamp("us", "UTC"))
+    held_out = pa.table({"account": [7.0, 8.5], "asked_at": times})
+    asked = np.array([120_000_000, 60_400_000], dtype=np.int64)
+    served = Traffic(
+        asked_at=asked, units=np.array(["8.5", "7"]), answered_by=np.ones(2, dtype=np.int64), logged=np.zeros(2),
+        inputs=Batch({}, 2),
+    )  # fmt: skip
+    assert gate_served_like_trained._pairs(held_out, "account", served).tolist() == [[1, 0], [0, 1]]
 
 
 def test_another_season_alone_does_not_fail(trained: Small, tmp_path: Path) -> None:
