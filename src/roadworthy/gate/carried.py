@@ -35,8 +35,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         raise TooFewSamples(f"nobody has seen how these are served: {named}")
     if traffic.candidate is None:
         raise ValueError("the candidate was not asked on requests that carry all it reads")
-    refused = max(traffic.refused.values(), default=0)
-    n = traffic.n + refused
+    n = traffic.asked
     if n < MIN_ROWS:
         raise TooFewSamples(f"{n:,} requests were looked at, at least {MIN_ROWS} are needed")
     share = float(traffic.n / n)

@@ -43,6 +43,7 @@ class Traffic:
     slices      declared slice → its value in each row as text, shape (n_rows,), "" where missing
     lacking     input of the candidate that these requests do not carry, or carry as a hash only → why
     refused     input → rows that carry null where the candidate takes none; those rows are not among these
+    incomplete  how many rows that makes together; a row may lack several inputs
     looked_at   answered requests that were found in these weeks, before some were chosen
     echoes      number among the inputs → how it follows what was answered before, in all of the newest requests; those
                 of too few rows are left out
@@ -65,6 +66,7 @@ class Traffic:
     slices: Mapping[str, Texts] = field(default_factory=dict)
     lacking: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
+    incomplete: int = 0
     looked_at: int = 0
     echoes: Mapping[str, Echo] = field(default_factory=dict)
     none: str = ""
@@ -82,6 +84,11 @@ class Traffic:
     def n(self) -> int:
         """Number of rows."""
         return int(self.asked_at.size)
+
+    @property
+    def asked(self) -> int:
+        """Number of rows together with those that the candidate would have refused."""
+        return self.n + self.incomplete
 
     @property
     def days(self) -> Ints:

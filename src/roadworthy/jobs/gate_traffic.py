@@ -204,6 +204,7 @@ def _traffic(
         slices={name: _texts(table, name) for name in slices if _present(table, name)},
         lacking=lacking,
         refused=read[0][1],
+        incomplete=int((~whole).sum()),
         looked_at=looked_at,
         echoes=echoes,
     )

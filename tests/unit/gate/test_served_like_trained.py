@@ -138,8 +138,9 @@ def test_an_input_that_no_request_carries_is_missing_evidence_of_the_advisory_ch
 
 def test_a_candidate_that_would_refuse_requests_fails_to_carry_them() -> None:
     """Null where it takes none is a refused request from the release on."""
-    (verdict,) = carried.CHECK.judge(replace(EMPTY, traffic=replace(requests(), refused={"wind": 500})))
-    assert verdict.ruling == "fail"
+    refusing = replace(requests(), refused={"wind": 500, "rain": 400}, incomplete=600)
+    (verdict,) = carried.CHECK.judge(replace(EMPTY, traffic=refusing))
+    assert (verdict.ruling, verdict.measured, verdict.n) == ("fail", 2_000 / 2_600, 2_600)
     assert "wind is null in 500, where it takes no null" in verdict.reason
 
 

@@ -127,6 +127,7 @@ def test_rows_with_null_where_the_candidate_takes_none_are_counted(own: Small, o
     version = _retrained(own, own_stores, whole, ('number("wind", missing=-1.0)', 'number("wind")'))
     found = _served(own_stores, version)
     assert set(found.refused) == {"wind"}
+    assert found.incomplete == found.refused["wind"]
     assert found.n == 28 * 30 - found.refused["wind"] < 28 * 30
 
 
