@@ -12,8 +12,9 @@ The second verdict is about what is served now: by how much the share of values 
 in the held-out rows. More than 10 points is a fail; entries of which ten or more were to be expected and none came are
 counted beside it. Texts that nobody may have meant (test values such as `foo`, a missing value written out, an entry
 with something appended, a rare text one letter from a frequent one) are listed and fail nothing. A model without
-features of text, and one that nobody has asked yet, pass with a reason that says so. Source: incidents of an ad
-platform, where bundle names kept a parameter in training and had none when served.
+features of text, and one that nobody has asked yet, pass with a reason that says so. Once a version answers, the daily
+monitors ask of what came in that day how much of it is an entry written otherwise, by the same limit, and warn. Source:
+incidents of an ad platform, where bundle names kept a parameter in training and had none when served.
 """
 
 from __future__ import annotations
