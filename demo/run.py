@@ -198,11 +198,10 @@ def begin(workspace: Workspace, teller: Teller, told: Told) -> None:
     for sentence in told.first.sentences()[:-1]:
         teller.say(sentence)
     teller.step(
-        "Ask the gate, on later rows than it was trained on", f"roadworthy gate {told.first.reference}"
+        "Ask the gate, on later rows than it was trained on",
+        f'roadworthy gate {told.first.reference} --first-release "nothing serves yet"',
     )
-    blocked = workspace.gate(told.first.reference, actor=WHO, event_time=START)
-    teller.say(f"it blocks: {blocked.report.decision.blocking[0].reason}")
-    teller.say(f'$ roadworthy gate {told.first.reference} --first-release "nothing serves yet"', "cyan")
+    teller.say("without the reason it would block: there is no champion to compare a first version with")
     passed = workspace.gate(
         told.first.reference, approve_first="nothing serves yet", actor=WHO, event_time=START
     )

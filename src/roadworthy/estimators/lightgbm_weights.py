@@ -13,7 +13,6 @@ import numpy as np
 from roadworthy.estimators.weights import WeightArray, Weights
 
 _CATEGORICAL = 1  # lowest bit of a node's decision type
-_WORD = 32
 
 
 def weights_of(text: bytes, sizes: dict[str, int], names: tuple[str, ...]) -> Weights:
@@ -25,7 +24,7 @@ def weights_of(text: bytes, sizes: dict[str, int], names: tuple[str, ...]) -> We
     """
     leaves: list[float] = []
     thresholds: list[float] = []
-    named: dict[str, set[int]] = {name: set() for name in sizes}
+    named = dict.fromkeys(sizes, 0)
     for tree in _trees(text.decode()):
         leaves += _floats(tree.get("leaf_value", ""))
         bounds = [int(word) for word in tree.get("cat_boundaries", "").split()]
@@ -41,12 +40,11 @@ def weights_of(text: bytes, sizes: dict[str, int], names: tuple[str, ...]) -> We
                 thresholds.append(float(threshold))
                 continue
             at = int(float(threshold))
-            known = named.get(names[int(feature)])
-            if known is not None:
-                known.update(_members(words[bounds[at] : bounds[at + 1]]))
+            name = names[int(feature)]
+            if name in named:
+                named[name] |= _members(words[bounds[at] : bounds[at + 1]])
     unsplit = {
-        name: (size - len({code for code in named[name] if code < size}), size)
-        for name, size in sizes.items()
+        name: (size - (named[name] & ((1 << size) - 1)).bit_count(), size) for name, size in sizes.items()
     }
     arrays = (
         WeightArray("leaf values", np.array(leaves), source="leaf values"),
@@ -66,13 +64,10 @@ def _floats(text: str) -> list[float]:
     return [float(word) for word in text.split()]
 
 
-def _members(words: list[int]) -> Iterator[int]:
-    """The numbers whose bits are set.
+def _members(words: list[int]) -> int:
+    """The set as one number, whose bit n says whether n is a member.
 
-    >>> list(_members([5, 1]))
-    [0, 2, 32]
+    >>> bin(_members([5, 1]))
+    '0b100000000000000000000000000000101'
     """
-    for place, word in enumerate(words):
-        for bit in range(_WORD):
-            if word >> bit & 1:
-                yield place * _WORD + bit
+    return int.from_bytes(np.array(words, dtype="<u4").tobytes(), "little")

@@ -3,7 +3,7 @@
 All on the same later rows and the same resampled days, each difference with its interval, all of which must lie on the
 right side of 0. That it beats the base rate is asked by `better_than_baseline`.
 
-shuffled    AUC minus that of a twin: the same recipe, trained on up to 20,000 of the training rows whose labels were
+shuffled    AUC minus that of a twin: the same recipe, trained on up to 10,000 of the training rows whose labels were
             dealt out anew; where there are fewer rows, minus the mean of up to five. AUC, because a twin of fewer rows
             is noisier, and log loss would praise whoever is merely less noisy. A twin that does well shows that the way
             of judging gives the outcome away.

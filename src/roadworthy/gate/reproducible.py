@@ -1,6 +1,6 @@
 """Would the same training give the same version again, and does the server run with what it was trained with?
 
-When it was trained, the recipe was run twice more on a sample of its training rows (a tenth, 2,000 to 20,000, of every
+When it was trained, the recipe was run twice more on a sample of its training rows (a tenth, 2,000 to 5,000, of every
 outcome), with one thread and with two. The digests of fitted features and estimator must be equal, byte for byte: what
 differs can be neither audited nor trained again after an incident. And the worker in staging said which versions of the
 libraries it has installed that the artifact was trained with: a library that was upgraded since may encode or score

@@ -17,7 +17,7 @@ from roadworthy.gate.evidence import Arrangement
 from roadworthy.scorer import Scorer
 
 #: Rows that are scored again in other arrangements.
-ARRANGED = 512
+ARRANGED = 256
 
 #: Rows of one small batch, and how many it is padded to.
 BATCH, PADDED = 7, 16

@@ -14,7 +14,7 @@ from roadworthy.features.batch import Floats
 from roadworthy.training.recipe import Trained
 
 #: More rows would not make them know more; all twins together are fitted on about so many.
-ROWS = 20_000
+ROWS = 10_000
 
 #: Of few rows one twin by luck seems to know something, so there are more of them.
 MOST = 5
@@ -25,7 +25,7 @@ def shuffled_twins(trained: Trained, y: Floats, encoded: Floats, rng: np.random.
 
     y         labels of the training rows, NaN where not known, shape (n,)
     encoded   the rows to be scored, shape (m, width)
-    returns   shape (n_twins, m): one twin of 20,000 labelled rows drawn by `rng`, or up to 5 of all where they are few
+    returns   shape (n_twins, m): one twin of 10,000 labelled rows drawn by `rng`, or up to 5 of all where they are few
     raises    TooFewSamples when the sampled labels are all alike
     """
     known = np.flatnonzero(~np.isnan(y))

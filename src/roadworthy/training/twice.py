@@ -21,7 +21,7 @@ from roadworthy.training.fit import train
 from roadworthy.training.recipe import Recipe
 
 #: Rows of the sample at most, and at least where there are so many.
-MOST, LEAST = 20_000, 2_000
+MOST, LEAST = 5_000, 2_000
 
 #: The sample is no larger than one row in so many, so that two more fits are small beside those of the folds.
 ONE_IN = 10
@@ -66,7 +66,7 @@ def sample_of(y: Floats) -> npt.NDArray[np.int64]:
     """Places of the sample, ascending and evenly spread over the rows of each outcome.
 
     >>> sample_of(np.repeat([0.0, 1.0, np.nan], [60_000, 600, 400])).size
-    6110
+    5018
     """
     wanted = min(MOST, max(LEAST, y.size // ONE_IN))
     groups = [np.flatnonzero(found) for found in (y == 0, y == 1, np.isnan(y))]
