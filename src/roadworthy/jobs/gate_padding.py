@@ -49,7 +49,8 @@ def _known(scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any], batch:
     known = frozenset(entries)
     if len(entries) > TEXTS:
         entries = [*entries[: TEXTS // 2], *entries[-TEXTS // 2 :]]
-    if isinstance(record.options, Cross):  # a text that holds the separator itself cannot be taken apart again
+    if isinstance(record.options, Cross):
+        # an entry of a text that holds the separator itself cannot be taken apart again
         return [text for text in entries if text.count(SEPARATOR) == len(record.columns) - 1]
     if not getattr(record.options, "clean", None):
         return entries
