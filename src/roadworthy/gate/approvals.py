@@ -14,7 +14,7 @@ session's user stands beside it in the ledger, so that a borrowed name can be se
 from __future__ import annotations
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, verdict
+from roadworthy.gate.check import Check, not_applying, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.verdict import Limit, Verdict
 
@@ -27,8 +27,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if facts is None:
         raise TooFewSamples("nobody looked up who approved it: run the gate on a workspace with its ledger")
     if not facts.owners:
-        reason = "does not apply: the model declares no owners whose approval is needed (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, n=0),)
+        why = "the model declares no owners whose approval is needed"
+        return (not_applying(NAME, evidence, why),)
     given = [owner for owner in facts.owners if owner in facts.given]
     n, limit = len(facts.owners), Limit(">=", len(facts.owners))
     counted = f"{len(given)} of {n} owners approved version {evidence.version}"

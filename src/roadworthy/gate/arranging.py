@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from roadworthy.gate.check import NOT_APPLYING
 from roadworthy.gate.report import CheckNote, GateReport
 from roadworthy.verdict import PRECEDENCE, Ruling, Verdict, combined
 
@@ -17,9 +18,6 @@ TOGETHER = 4
 
 #: So many verdicts of one check, or reasons, are shown one by one.
 SHOWN = 6
-
-#: How the reason of a check begins that found out that it has nothing to judge.
-NOT_APPLYING = "does not apply"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import numpy as np
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.batch_invariance_facts import Padding
-from roadworthy.gate.check import Check, number, verdict
+from roadworthy.gate.check import Check, not_applying, number, verdict
 from roadworthy.gate.evidence import Arrangement, Evidence
 from roadworthy.verdict import Limit, Verdict
 
@@ -74,8 +74,8 @@ def _arranged(evidence: Evidence, padding: Padding) -> Verdict:
 def _reserved(evidence: Evidence, padding: Padding) -> Verdict:
     """No known text may be encoded as what stands for none."""
     if not padding.texts:
-        reason = "does not apply: the model reads no text, so nothing is padded or unknown (n=0)"
-        return verdict(NAME, evidence, "pass", reason, "padding", n=0)
+        why = "the model reads no text, so nothing is padded or unknown"
+        return not_applying(NAME, evidence, why, "padding")
     wrong = len(padding.collisions)
     limit = Limit("<=", 0.0)
     ruling = limit.ruling(wrong)

@@ -23,7 +23,7 @@ import numpy as np
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.blind_ratings_facts import BlindRatings
-from roadworthy.gate.check import Check, number, unless_surely, verdict
+from roadworthy.gate.check import Check, not_applying, number, unless_surely, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.stats.agreement import cohen_kappa
 from roadworthy.stats.resampling import block_interval
@@ -113,7 +113,7 @@ def _right(facts: BlindRatings) -> float | None:
 
 
 def _absent(evidence: Evidence, why: str) -> Verdict:
-    return verdict(NAME, evidence, "pass", f"does not apply: {why} (n=0)", n=0)
+    return not_applying(NAME, evidence, why)
 
 
 CHECK = Check(

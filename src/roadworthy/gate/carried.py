@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, verdict
+from roadworthy.gate.check import Check, not_applying, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.served_like_trained import MIN_ROWS
 from roadworthy.verdict import Limit, Verdict
@@ -29,7 +29,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if traffic is None:
         raise TooFewSamples("the requests that are served now were not read")
     if traffic.none:
-        return (verdict(NAME, evidence, "pass", f"does not apply: {traffic.none} (n=0)", n=0),)
+        return (not_applying(NAME, evidence, traffic.none),)
     if traffic.lacking:
         named = "; ".join(f"{name}: {why}" for name, why in sorted(traffic.lacking.items()))
         raise TooFewSamples(f"nobody has seen how these are served: {named}")

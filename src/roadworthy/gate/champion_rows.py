@@ -22,7 +22,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, champion_scores, guarded, holdout, number, verdict
+from roadworthy.gate.check import Check, champion_scores, guarded, holdout, not_applying, number, verdict
 from roadworthy.gate.evidence import Evidence, Floats, Holdout, Ints, Texts
 from roadworthy.gate.traffic_facts import Traffic
 from roadworthy.stats import metrics
@@ -57,8 +57,8 @@ def _held_out(evidence: Evidence) -> tuple[Verdict, ...]:
         return (_itself(evidence),)
     data = holdout(evidence)
     if evidence.champion_version is None:
-        reason = "does not apply: no other version answers to compare it with; no limit (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, n=0),)
+        why = "no other version answers to compare it with"
+        return (not_applying(NAME, evidence, why),)
     candidate, _ = metrics.checked(data.candidate, data.labels)
     champion, _ = metrics.checked(champion_scores(evidence), data.labels)
     found = _compared(evidence, "", candidate - champion, data.days, data.slices)
@@ -72,8 +72,7 @@ def _served(evidence: Evidence) -> tuple[Verdict, ...]:
         return (_itself(evidence, "served"),)
     traffic = _traffic(evidence)
     if traffic.none:
-        reason = f"does not apply: {traffic.none}; no limit (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, "served", n=0),)
+        return (not_applying(NAME, evidence, traffic.none, "served"),)
     if traffic.candidate is None:
         raise TooFewSamples(f"requests that are served now lack {', '.join(sorted(traffic.lacking))}")
     if traffic.champion is None:
@@ -89,15 +88,14 @@ def _again(evidence: Evidence) -> tuple[Verdict, ...]:
     traffic = _traffic(evidence)
     own = evidence.version if evidence.serves_since is not None else evidence.champion_version
     if traffic.none or own is None:
-        reason = f"does not apply: {traffic.none or 'no version answers now'} (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, "A/A", n=0),)
+        return (not_applying(NAME, evidence, traffic.none or "no version answers now", "A/A"),)
     if traffic.champion is None:
         raise TooFewSamples(f"version {own} was not asked again{traffic.unscored and ': '}{traffic.unscored}")
     rows = traffic.answered_by == own
     n = int(rows.sum())
     if not n:
-        reason = f"does not apply: version {own} has answered none of these {traffic.n:,} requests yet (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, "A/A", n=0),)
+        why = f"version {own} has answered none of these {traffic.n:,} requests yet"
+        return (not_applying(NAME, evidence, why, "A/A"),)
     if n < MIN_AGAIN:
         raise TooFewSamples(f"version {own} answered {n} of these requests, at least {MIN_AGAIN} are needed")
     differences = np.abs(_finite(traffic.champion[rows]) - _finite(traffic.logged[rows]))
@@ -134,8 +132,9 @@ def _finite(scores: Floats) -> Floats:
 
 
 def _itself(evidence: Evidence, part: str = "") -> Verdict:
-    reason = "it is itself the champion: no other version's answers to compare with; no limit (n=0)"
-    return verdict(NAME, evidence, "pass", reason, part, n=0)
+    return not_applying(
+        NAME, evidence, "it is itself the champion, so there are no other answers to compare", part
+    )
 
 
 def _compared(

@@ -19,6 +19,9 @@ from roadworthy.verdict import Limit, Ruling, Verdict
 
 _OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">="}
 
+#: How the reason of a check begins that found out that it has nothing to judge.
+NOT_APPLYING = "does not apply"
+
 Default = TypeVar("Default", Limit, Limit | None)
 
 
@@ -68,6 +71,11 @@ def verdict(
         reason=reason,
         **{"n": rows(given), **more},
     )
+
+
+def not_applying(check: str, given: Evidence, why: str, part: str = "", /, **more: Any) -> Verdict:
+    """The pass of a check that looked, and found that it has nothing to judge; a report lists it apart."""
+    return verdict(check, given, "pass", f"{NOT_APPLYING}: {why} (n=0)", part, n=0, **more)
 
 
 def rows(evidence: Evidence) -> int:

@@ -27,7 +27,7 @@ from typing import Any
 
 from roadworthy.budgets import OF_COST, Budget, parse_budgets, shown
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, guarded, number, verdict
+from roadworthy.gate.check import Check, guarded, not_applying, number, verdict
 from roadworthy.gate.cost_facts import Cost, FeatureCost
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.infrastructure_facts import Served
@@ -172,10 +172,8 @@ def _idle(
 ) -> Verdict:
     part = "idle features"
     if all(one.high < GIVES * facts.loss for one in gives.values()):
-        reason = (
-            "does not apply: none of its features gives anything, so none can be spared for another (n=0)"
-        )
-        return verdict(NAME, evidence, "pass", reason, part, n=0)
+        why = "none of its features gives anything, so none can be spared for another"
+        return not_applying(NAME, evidence, why, part)
     found = idle_features(facts, gives, _served(evidence))
     limit = declared["idle_features"].limit if "idle_features" in declared else NO_IDLE
     judged = "idle_features" in declared or not required(facts.budgets)

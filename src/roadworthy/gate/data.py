@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, number, verdict
+from roadworthy.gate.check import Check, not_applying, number, verdict
 from roadworthy.gate.data_facts import DataFacts, Floats, Source
 from roadworthy.gate.evidence import Evidence
 from roadworthy.stats.rates import odd_rates, odds_change
@@ -161,7 +161,7 @@ def _sources(evidence: Evidence, facts: DataFacts) -> Verdict:
             if facts.declared
             else "no context column with few values is declared, which could say where a label is from"
         )
-        return verdict(NAME, evidence, "pass", f"does not apply: {why} (n=0)", part, n=0)
+        return not_applying(NAME, evidence, why, part)
     # A normal number is so many deviations away with half the doubt that each source is allowed at most (Mill's bound).
     sure = float(np.sqrt(2 * np.log(len(changed) / DOUBT)))
     least = {each.name: float(np.exp(max(each.change - sure * each.deviation, 0.0))) for each in changed}

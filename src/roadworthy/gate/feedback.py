@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, number, verdict
+from roadworthy.gate.check import Check, not_applying, number, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.served_like_trained import MATTERS, MIN_ROWS
 from roadworthy.gate.served_like_trained_facts import ServedFeature, ServedInput
@@ -46,7 +46,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if traffic is None:
         raise TooFewSamples("the requests that are served now were not read")
     if traffic.none:
-        return (verdict(NAME, evidence, "pass", f"does not apply: {traffic.none} (n=0)", n=0),)
+        return (not_applying(NAME, evidence, traffic.none),)
     facts = evidence.served_like_trained
     if facts is None or traffic.n < MIN_ROWS:
         raise TooFewSamples(f"{traffic.n:,} requests were looked at, at least {MIN_ROWS} are needed")

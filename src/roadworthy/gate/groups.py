@@ -27,7 +27,7 @@ from typing import Literal
 import numpy as np
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, cut_of, guarded, holdout, number, upper_limit, verdict
+from roadworthy.gate.check import Check, cut_of, guarded, holdout, not_applying, number, upper_limit, verdict
 from roadworthy.gate.evidence import Evidence, Holdout, Texts
 from roadworthy.gate.limits import absolute
 from roadworthy.stats.resampling import Interval, Marks, block_interval, difference_interval
@@ -71,8 +71,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if facts is None:
         raise TooFewSamples("nobody looked which attributes are protected")
     if not facts.values:
-        reason = "does not apply: no attribute is declared as protected (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, n=0),)
+        why = "no attribute is declared as protected"
+        return (not_applying(NAME, evidence, why),)
     data = holdout(evidence)
     if not np.isfinite(data.candidate).all():
         raise ValueError("the candidate's scores hold numbers that are not finite")
@@ -105,8 +105,8 @@ def _judged(
     needed = f"{MIN_ROWS} rows, {MIN_POSITIVES} of them with the outcome, in a group of {name} and beside it"
     if limit is not None:
         raise TooFewSamples(f"there are not {needed}, as limit {limit} needs: wait for more outcomes")
-    reason = f"does not apply: no limit is declared, and there are not {needed} (n=0)"
-    return (verdict(NAME, evidence, "pass", reason, f"{name} {measure}", n=0),)
+    why = f"no limit is declared, and there are not {needed}"
+    return (not_applying(NAME, evidence, why, f"{name} {measure}"),)
 
 
 def _judgeable(values: Texts, data: Holdout) -> dict[str, Marks]:

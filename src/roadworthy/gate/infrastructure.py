@@ -30,7 +30,7 @@ import numpy as np
 
 from roadworthy.budgets import Budget, parse_budgets, shown
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, guarded, number, verdict
+from roadworthy.gate.check import Check, guarded, not_applying, number, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.infrastructure_facts import Floats, Infrastructure, Served
 from roadworthy.stats.medians import median_interval
@@ -261,13 +261,13 @@ def _unmeasured(evidence: Evidence) -> tuple[Verdict, ...]:
 
 
 def _alone(evidence: Evidence) -> tuple[Verdict, ...]:
-    reason = "does not apply: no other version answers, so there is none to be slower than (n=0)"
-    return (verdict(NAME, evidence, "pass", reason, "champion", n=0),)
+    why = "no other version answers, so there is none to be slower than"
+    return (not_applying(NAME, evidence, why, "champion"),)
 
 
 def _no_other(evidence: Evidence) -> tuple[Verdict, ...]:
-    reason = "does not apply: the reference is the champion or this version itself, so latency_champion counts (n=0)"
-    return (verdict(NAME, evidence, "pass", reason, "reference", n=0),)
+    why = "the reference is the champion or this version itself, so latency_champion counts"
+    return (not_applying(NAME, evidence, why, "reference"),)
 
 
 def _slower(own: Floats, other: Floats, quantile: float) -> tuple[Interval, float]:

@@ -27,7 +27,7 @@ from functools import partial
 from typing import Any
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, guarded, number, verdict
+from roadworthy.gate.check import Check, guarded, not_applying, number, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.leakage_facts import Carried, KnownLater, Leakage, Replayed
 from roadworthy.verdict import Limit, Ruling, Verdict
@@ -84,7 +84,7 @@ def _judged(
 def _known_at(facts: Leakage, evidence: Evidence) -> Verdict:
     say = partial(_say, "known_at", evidence)
     if not facts.joined:
-        return say("pass", "does not apply: no input is joined from another table (n=0)", n=0)
+        return not_applying(NAME, evidence, "no input is joined from another table", "known_at")
     if facts.looked < MIN_ROWS:
         raise TooFewSamples(
             f"{facts.looked} held-out questions are too few to join again, {MIN_ROWS} are needed"
@@ -103,7 +103,7 @@ def _known_at(facts: Leakage, evidence: Evidence) -> Verdict:
             raise TooFewSamples(_undecided(later))
     if not (facts.later or replayed):
         why = f"no other declaration and no served request says since when its {facts.joined} joined inputs are known"
-        return say("pass", f"does not apply: {why} (n=0)", n=0)
+        return not_applying(NAME, evidence, why, "known_at")
     shares = [later.changed / later.rows for later in facts.later if later.certain]
     served = f"; what served requests carried was compared in {len(replayed)} of them" if replayed else ""
     return say(
@@ -158,11 +158,11 @@ def _undecided(later: KnownLater) -> str:
 def _served(facts: Leakage, evidence: Evidence) -> Verdict:
     say = partial(_say, "served", evidence)
     if not facts.own:
-        return say(
-            "pass", "does not apply: every input is joined, and says since when it is known (n=0)", n=0
+        return not_applying(
+            NAME, evidence, "every input is joined, and says since when it is known", "served"
         )
     if not facts.served and not any(found.unsent for found in facts.own):
-        return say("pass", "does not apply: no version of it has answered yet (n=0)", n=0)
+        return not_applying(NAME, evidence, "no version of it has answered yet", "served")
     if facts.served < MIN_SERVED:
         raise TooFewSamples(f"{facts.served} served requests are too few, {MIN_SERVED} are needed")
     shares = {found.column: _carried(found) for found in facts.own if not found.unsent}
@@ -217,7 +217,7 @@ def _outcome_time(facts: Leakage, evidence: Evidence) -> Verdict:
     say = partial(_say, "outcome_time", evidence)
     if not facts.timed:
         why = "the outcome is always known the same time after the question"
-        return say("pass", f"does not apply: {why} (n=0)", n=0)
+        return not_applying(NAME, evidence, why, "outcome_time")
     if facts.timed < MIN_ROWS:
         raise TooFewSamples(
             f"{facts.timed} rows whose outcome became known at some time, {MIN_ROWS} are needed"

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, number, verdict
+from roadworthy.gate.check import Check, not_applying, number, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.served_like_trained_facts import ServedFeature, ServedInput, ServedLikeTrained
 from roadworthy.gate.traffic_facts import Traffic
@@ -91,8 +91,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if traffic is None:
         raise TooFewSamples("the requests that are served now were not read")
     if traffic.none:
-        reason = f"does not apply: {traffic.none}, so there are no requests to compare with (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, n=0),)
+        why = f"{traffic.none}, so there are no requests to compare with"
+        return (not_applying(NAME, evidence, why),)
     facts = evidence.served_like_trained
     if facts is None or traffic.n < MIN_ROWS:
         raise TooFewSamples(f"{traffic.n:,} requests were looked at, at least {MIN_ROWS} are needed")

@@ -31,6 +31,7 @@ from roadworthy.gate.check import (
     cut_of,
     guarded,
     holdout,
+    not_applying,
     number,
     unless_surely,
     upper_limit,
@@ -114,14 +115,8 @@ def _harm(evidence: Evidence) -> tuple[Verdict, ...]:
     slices, losses = laid(facts), metrics.log_losses(scores, labels)
     table = _table(data, facts, slices, losses)
     if evidence.champion_version is None:
-        reason = (
-            "does not apply: no other version answers, so no slice can be worse than with it; no limit (n=0)"
-        )
-        return (
-            verdict(
-                NAME, evidence, "pass", reason, "harm", n=0, evidence={"slices": _shown(slices, table, None)}
-            ),
-        )
+        why = "no other version answers, so no slice can be worse than with it"
+        return (not_applying(NAME, evidence, why, "harm", evidence={"slices": _shown(slices, table, None)}),)
     before = metrics.log_losses(*metrics.checked(champion_scores(evidence), labels))
     found = slices.means(losses - before, data)
     judged = (found.rows >= ROWS) & (found.blocks >= DAYS)

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import expit
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, holdout, number, unless_surely, upper_limit, verdict
+from roadworthy.gate.check import Check, holdout, not_applying, number, unless_surely, upper_limit, verdict
 from roadworthy.gate.evidence import Evidence, Floats, Holdout
 from roadworthy.gate.sparse_categories_facts import SparseCategories, SparseColumn
 from roadworthy.stats import metrics
@@ -59,25 +59,16 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     data = holdout(evidence)
     scores, labels = metrics.checked(data.candidate, data.labels)
     if not facts.columns:
-        reason = "does not apply: the model has no feature of text; no limit (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, n=0),)
+        why = "the model has no feature of text"
+        return (not_applying(NAME, evidence, why),)
     limit = upper_limit(evidence, LIMIT_NAME, DEFAULT)
     found = _beside_typical(data, facts, metrics.log_losses(scores, labels))
     judged = (found.rows >= ROWS) & (found.blocks >= DAYS)
     buckets = {column.column: _buckets(data, column) for column in facts.columns}
     if not judged.any():
         sparse = int(found.rows.max())
-        return (
-            verdict(
-                NAME,
-                evidence,
-                "pass",
-                f"does not apply: the rare entries of no column have {ROWS} rows on {DAYS} days, the most are "
-                f"{sparse:,}; no limit (n=0)",
-                n=0,
-                evidence={"buckets": buckets},
-            ),
-        )
+        why = f"the rare entries of no column have {ROWS} rows on {DAYS} days, the most are {sparse:,}"
+        return (not_applying(NAME, evidence, why, evidence={"buckets": buckets}),)
     harmed = np.zeros(judged.shape, dtype=bool)
     harmed[judged] = false_discoveries(found.above(limit.value)[judged], FALSE_DISCOVERIES)
     return (_verdict(evidence, facts, limit, found, judged, harmed, buckets),)

@@ -24,6 +24,7 @@ from roadworthy.gate.check import (
     compared,
     guarded,
     holdout,
+    not_applying,
     number,
     unless_surely,
     upper_limit,
@@ -97,8 +98,8 @@ def suspects(alone: Alone) -> list[tuple[str, float]]:
 def _jump(evidence: Evidence) -> tuple[Verdict, ...]:
     alone, data = _scored(evidence), holdout(evidence)
     if evidence.champion_version is None:
-        reason = "does not apply: no other version answers to compare it with (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, "jump", n=0),)
+        why = "no other version answers to compare it with"
+        return (not_applying(NAME, evidence, why, "jump"),)
     limit = upper_limit(evidence, JUMP_LIMIT, JUMP)
     found = paired_intervals(
         data.candidate, champion_scores(evidence), data.labels, data.days, evidence.chance(), names=["auc"],

@@ -26,7 +26,7 @@ import numpy as np
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.features.lint import Odd, Twins, counted, odd, shown, twins
-from roadworthy.gate.check import Check, number, verdict
+from roadworthy.gate.check import Check, not_applying, number, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.vocabulary_facts import VocabularyTexts
 from roadworthy.verdict import Limit, Verdict
@@ -98,8 +98,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     """Two verdicts: entries that are one thing, and what is unknown of the texts that are served now."""
     found = lint(evidence)
     if not found:
-        reason = "does not apply: no feature has a vocabulary (n=0)"
-        return (verdict(NAME, evidence, "pass", reason, n=0),)
+        why = "no feature has a vocabulary"
+        return (not_applying(NAME, evidence, why),)
     return (_merged(evidence, found), _served(evidence, found))
 
 
@@ -160,8 +160,7 @@ def _served(evidence: Evidence, found: list[Linted]) -> Verdict:
         return verdict(NAME, evidence, "insufficient", "what is served now was not read (n=0)", "served", n=0)
     if traffic.none or traffic.lacking:
         lacking = f"the requests that are served now do not carry {', '.join(sorted(traffic.lacking))}"
-        reason = f"does not apply: {traffic.none or lacking} (n=0)"
-        return verdict(NAME, evidence, "pass", reason, "served", n=0)
+        return not_applying(NAME, evidence, traffic.none or lacking, "served")
     if traffic.cleaned is None:
         raise ValueError("the texts of the requests that are served now were not cleaned")
     if traffic.n < MIN_ROWS:

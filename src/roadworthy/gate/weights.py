@@ -24,7 +24,7 @@ from dataclasses import asdict
 from functools import partial
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.gate.check import Check, guarded, number, verdict
+from roadworthy.gate.check import Check, guarded, not_applying, number, verdict
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.weights_facts import ArrayFacts, WeightFacts
 from roadworthy.verdict import Limit, Ruling, Verdict
@@ -71,11 +71,9 @@ def _untrained(facts: WeightFacts, evidence: Evidence) -> tuple[Verdict, ...]:
         unsplit = sum(count for count, _ in facts.unsplit.values())
         among = sum(size for _, size in facts.unsplit.values())
         counted = f"; {unsplit:,} of {among:,} categories are named by no split" if among else ""
-        reason = (
-            f"does not apply: trees go the way of an unknown category where they learned none{counted} (n=0)"
-        )
+        why = f"trees go the way of an unknown category where they learned none{counted}"
         unsplit_of = {"unsplit": dict(facts.unsplit)}
-        return (verdict(NAME, evidence, "pass", reason, UNTRAINED, n=0, evidence=unsplit_of),)
+        return (not_applying(NAME, evidence, why, UNTRAINED, evidence=unsplit_of),)
     if not facts.kept:
         raise TooFewSamples(
             "this version was trained before it was kept which rows training touched: train it again, which gives the "
@@ -147,8 +145,8 @@ def _changed(evidence: Evidence, facts: WeightFacts) -> Verdict:
     ruling = _NONE.ruling(len(same))
     n = len(facts.compared)
     if not n:
-        reason = "does not apply: there is no other version to compare with (n=0)"
-        return verdict(NAME, evidence, "pass", reason, "changed", n=0)
+        why = "there is no other version to compare with"
+        return not_applying(NAME, evidence, why, "changed")
     if same:
         named = ", ".join(f"version {version}" for version in same)
         reason = f"every array is that of {named}, trained on other rows: {len(same)} > limit 0"

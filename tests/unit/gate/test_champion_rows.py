@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gate_evidence import JULY, healthy, requests
+from roadworthy.gate.arranging import applies
 from roadworthy.gate.champion_rows import CHECK
 from roadworthy.gate.evidence import Evidence
 from roadworthy.gate.traffic_facts import Traffic
@@ -61,7 +62,9 @@ def test_the_champion_asked_again_must_say_what_it_said() -> None:
 def test_the_champion_that_is_gated_again_is_asked_again() -> None:
     """There is nobody else to compare it with, and itself it must equal."""
     given = replace(_with(answered_by=np.full(requests().n, 2)), champion_version=None, serves_since=JULY)
-    assert [verdict.ruling for verdict in CHECK.judge(given)] == ["pass"] * 3
+    verdicts = CHECK.judge(given)
+    assert [verdict.ruling for verdict in verdicts] == ["pass"] * 3
+    assert [applies(verdict) for verdict in verdicts] == [False, False, True]
     assert _part(given, "A/A").n == requests().n
 
 
