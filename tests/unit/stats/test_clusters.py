@@ -61,3 +61,12 @@ def test_false_discoveries_are_held_as_by_hand() -> None:
     assert false_discoveries(chances, 0.05).sum() == 4
     assert false_discoveries(chances[::-1], 0.05).tolist() == false_discoveries(chances, 0.05)[::-1].tolist()
     assert false_discoveries(np.empty(0), 0.05).size == 0
+
+
+def test_a_mean_of_rows_that_weigh_nothing_is_apart_from_nothing() -> None:
+    """Where nothing is known, no distance is unlikely; elsewhere either side counts."""
+    days, groups = np.tile(np.arange(10), 3), np.repeat([0, 1, 2], 10)
+    values = np.where(groups == 1, -2.0, 2.0) + np.random.default_rng(1).normal(0.0, 0.5, 30)
+    found = group_means(values, groups, days, 3, np.where(groups == 2, 0.0, 1.0))
+    high, low, unknown = found.apart(0.0)
+    assert (high < 0.001, low < 0.001, unknown) == (True, True, 1.0)

@@ -111,6 +111,14 @@ def test_confusions_add_to_the_confusion_of_all_rows() -> None:
     assert parts.n == 500
 
 
+def test_a_row_that_stands_for_ten_is_counted_ten_times() -> None:
+    """Thinned negatives are as many false alarms as they were."""
+    counts = metrics.confusion(
+        np.array([0.9, 0.9, 0.1]), np.array([1.0, 0.0, 0.0]), 0.5, np.array([1.0, 10.0, 10.0])
+    )
+    assert (counts.true_positives, counts.false_positives, counts.true_negatives) == (1, 10, 10)
+
+
 def test_precision_without_positive_calls_is_none() -> None:
     """0/0 is not 0: nothing was called positive, so nothing is known."""
     counts = metrics.confusion(np.array([0.1, 0.2]), np.array([0.0, 0.0]), 0.5)

@@ -15,6 +15,7 @@ from roadworthy.stats.resampling import (
     Interval,
     block_interval,
     block_sums,
+    difference_interval,
     metric_intervals,
     paired_intervals,
     resampling_weights,
@@ -183,3 +184,23 @@ def test_the_mean_of_any_number_can_have_an_interval() -> None:
         block_interval(np.array([np.nan]), np.array([1]), np.random.default_rng(1))
     with pytest.raises(TooFewSamples):
         block_interval(np.array([]), np.array([], dtype=np.int64), np.random.default_rng(1))
+
+
+def test_a_row_of_weight_two_is_a_row_twice_and_rows_of_no_weight_are_nobody() -> None:
+    """Of a mean, and of a difference of means."""
+    chance = np.random.default_rng(2)
+    values, days, inside = chance.normal(size=300), np.arange(300) // 10, np.arange(300) % 3 == 0
+    weights = chance.integers(1, 4, 300)
+    again = np.repeat(np.arange(300), weights)
+
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(7)
+
+    once = block_interval(values, days, rng(), weights=weights.astype(np.float64))
+    often = block_interval(values[again], days[again], rng())
+    assert (once.value, once.low, once.high) == pytest.approx((often.value, often.low, often.high))
+    once = difference_interval(values, inside, days, rng(), weights=weights.astype(np.float64))
+    often = difference_interval(values[again], inside[again], days[again], rng())
+    assert (once.value, once.low, once.high) == pytest.approx((often.value, often.low, often.high))
+    with pytest.raises(TooFewSamples, match="weigh nothing"):
+        block_interval(values, days, rng(), weights=np.zeros(300))
