@@ -13,8 +13,9 @@ kind. Split: both sides need five rows with the outcome and five without, or not
 
 Comparing weekdays with themselves, and rates with all that was there before, keeps weekends, seasons and holidays of a
 day from failing; the demo's year of flights passes in each of its weeks. A history of less than three weeks is too
-short to say anything. Rows after the last day that has some are not lacking yet. Source: Breck et al. (2017), The ML
-Test Score, Data 1 to 7; Polyzotis et al. (2019), Data Validation for Machine Learning.
+short to say anything, and to a handful of rows a day volume and labels do not apply. Rows after the last day that has
+some are not lacking yet. Source: Breck et al. (2017), The ML Test Score, Data 1 to 7; Polyzotis et al. (2019), Data
+Validation for Machine Learning.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from roadworthy.errors import TooFewSamples
 from roadworthy.gate.check import Check, not_applying, number, verdict
 from roadworthy.gate.data_facts import DataFacts, Floats, Source
 from roadworthy.gate.evidence import Evidence
-from roadworthy.stats.rates import odd_rates, odds_change
-from roadworthy.stats.regularity import odd_days
+from roadworthy.stats.rates import MIN_ROWS, odd_rates, odds_change
+from roadworthy.stats.regularity import MIN_USUAL, odd_days
 from roadworthy.verdict import Limit, Verdict
 
 NAME = "data"
@@ -80,6 +81,10 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
 
 def _volume(evidence: Evidence, facts: DataFacts, days: int) -> Verdict:
     rows = facts.rows[:days]
+    usual, needed = float(np.median(rows[rows > 0])), MIN_USUAL["missing"]
+    if usual < needed:
+        why = f"{usual:,.0f} rows a day are usual; of fewer than {needed:g}, a day may have none by chance"
+        return not_applying(NAME, evidence, why, "volume")
     odd = odd_days(rows)
     lacking, expected = np.zeros(days), rows.copy()
     for each in odd:
@@ -119,12 +124,14 @@ def _labels(evidence: Evidence, facts: DataFacts) -> Verdict:
         return verdict(NAME, evidence, "insufficient", reason, "labels", n=int(labelled.sum()))
     odd = np.zeros(facts.rows.size, dtype=np.bool_)
     said: list[str] = []
+    judged = 0
     for length, name in ((1, "day"), (WEEK, "week")):
         starts = np.arange(days[-1] + 1 - length, days[0] - 1, -length)[
             ::-1
         ]  # weeks end with the last ripe day
         sums = [[float(each[at : at + length].sum()) for at in starts] for each in (rows, labelled, positive)]
         earlier = EARLIER[name]
+        judged += max(sum(each >= MIN_ROWS for each in sums[1]) - earlier, 0)
         rates = odd_rates(sums[2], sums[1], times=BEYOND, earlier=earlier)
         shares = odd_rates(sums[1], sums[0], times=HALVED, earlier=earlier, falls_only=True)
         for each, what in [(one, "with the outcome") for one in rates] + [
@@ -133,6 +140,9 @@ def _labels(evidence: Evidence, facts: DataFacts) -> Verdict:
             odd[starts[each.at] : starts[each.at] + length] = True
             range_of = f"{each.lowest:.1%} to {each.highest:.1%} before"
             said.append(f"{name} of {_date(facts, int(starts[each.at]))}: {each.rate:.1%} {what}, {range_of}")
+    if not judged:
+        why = f"no {' and no '.join(EARLIER)} has {MIN_ROWS} labelled rows and enough such ones before it"
+        return not_applying(NAME, evidence, why, "labels")
     known = slice(0, int(days[-1]) + 1)  # the last 28 days are those with labels
     share, where = _worst(np.where(odd, rows, 0.0)[known], rows[known])
     also = f"; {'; '.join(said[-3:])}" if said else ""

@@ -31,7 +31,8 @@ _INTRODUCTION = """\
 `roadworthy gate flight-delay@2` asks all of these before a version may get any traffic. Each answers pass, fail,
 insufficient (too little evidence), error (could not be measured) or cancelled. A version advances when every *required*
 check passes; an *advisory* one is read and blocks nothing. What does not apply to a model passes, and says that it does
-not apply; what nobody measured never passes.
+not apply; what nobody measured never passes. A limit that reads `not surely > 0.02` is broken only by what lies beyond
+it for certain: a number a little beyond may pass.
 
 `Model(checks={"champion_rows": "required", "champion": "advisory"})` changes how a check counts, and
 `Model(limits={"auc": ">= 0.65"})` sets the limits that a page names. How to

@@ -9,6 +9,7 @@ import pytest
 
 from data_evidence import days_of_rows
 from roadworthy.gate import data
+from roadworthy.gate.arranging import applies
 from roadworthy.gate.data_facts import DataFacts, EarlierSet, Source
 from roadworthy.gate.evidence import Evidence
 from roadworthy.verdict import Verdict
@@ -202,3 +203,14 @@ def test_repeats_are_shares_of_the_days_that_have_come() -> None:
     repeats = judged(replace(facts, **waiting))["repeats"]
     assert "in the last 28 days > limit 0.06" in repeats.reason
     assert repeats.measured < 0.2
+
+
+def test_of_a_handful_of_rows_a_day_nothing_is_said_to_be_as_usual() -> None:
+    """No day and no week could be compared: that was looked at, and is no pass of a share that nobody counted."""
+    facts = days_of_rows()
+    counts = {name: np.floor(getattr(facts, name) / 200) for name in ("rows", "labelled", "positive")}
+    found = judged(replace(facts, **counts, sources=(), declared=()))
+    assert not applies(found["volume"])
+    assert not applies(found["labels"])
+    assert "no day and no week has 50 labelled rows" in found["labels"].reason
+    assert applies(found["repeats"])
