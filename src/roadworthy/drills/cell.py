@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from roadworthy.drills.deployment import Deployment
+from roadworthy.drills.elsewhere import answered_elsewhere
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.launcher import failures_of, launched, relaying
 from roadworthy.drills.living import live
@@ -100,6 +101,8 @@ class _Drill:
                 except RoadworthyError as refusal:
                     catch = Catch(stage="data", guard="train", how="refused", sentence=str(refusal))
                     return self._stage([catch])
+            if self.deployment.patched("elsewhere"):
+                return self._stage(answered_elsewhere(self.deployment, stores, reference))
             if self.fault.stage != "live":
                 gated = self._stage(gate_catches(ask_gate(self.deployment, stores, reference), self.control))
                 if gated.catches:
@@ -157,7 +160,7 @@ def train_candidate(deployment: Deployment, stores: Stores) -> str:
     raises   what training raises; RoadworthyError with its last words when the process fails
     """
     when, model = deployment.timeline, deployment.description.model
-    if not any("training" in patch.processes for patch in deployment.patches):
+    if not deployment.patched("training"):
         return train(
             stores, deployment.definition, model=model, until=when.live_from, holdout=when.holdout
         ).reference

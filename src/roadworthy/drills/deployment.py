@@ -199,7 +199,8 @@ class Deployment:
     ) -> None:
         """Have a function of a drill run at the beginning of every process of a kind, before its normal main.
 
-        processes   `training`, `staging` (the gate's server) or `serving` (the one that answers), or several
+        processes   `training`, `staging` (the gate's server), `serving` (the one that answers) or `elsewhere` (a scorer
+                    that only logs to us), or several
         function    at the top level of its module; takes only keywords
         arguments   its keywords, JSON-compatible
         """
@@ -229,8 +230,11 @@ class Deployment:
     @property
     def needs_training(self) -> bool:
         """Whether anything that a candidate is made from changed."""
-        touched = {process for patch in self.patches for process in patch.processes}
-        return self._edited or bool(self.incoming) or "training" in touched
+        return self._edited or bool(self.incoming) or self.patched("training")
+
+    def patched(self, process: Process) -> bool:
+        """Whether anything differs in processes of this kind."""
+        return any(process in patch.processes for patch in self.patches)
 
     def _deliver(self, table: str, batch: str, rows: pa.Table) -> None:
         place = self.home / "incoming" / table

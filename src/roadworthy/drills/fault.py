@@ -9,7 +9,8 @@ severity, chance)` changes a copy of a healthy deployment where the fault happen
     deployment.edit("functions.py", change)     so does any other of the user's files
     deployment.rewrite("weather", change)       the data files that are ingested next hold something else
     deployment.patch("training", function, …)   a library or the environment of one kind of process differs: `training`,
-                                                `staging` (the gate's server) or `serving` (the server that answers)
+                                                `staging` (the gate's server), `serving` (the server that answers)
+                                                or `elsewhere` (another scorer, which only logs to us)
     deployment.alter_requests(change)           between client and server, each row of a request is changed
     deployment.hear_answers(hear)               the client's own code is told the answers of every request
     deployment.during(after, action)            something is done to the running server, such as a signal

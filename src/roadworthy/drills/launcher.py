@@ -19,7 +19,7 @@ from typing import Any, Literal
 import msgspec
 
 #: Kinds of process that a fault can differ in.
-Process = Literal["training", "staging", "serving"]
+Process = Literal["training", "staging", "serving", "elsewhere"]
 
 #: Which kind of process it is when one kind of process starts a module.
 _STARTED: Mapping[tuple[str, str], str] = {

@@ -1,7 +1,8 @@
 """P7: a division by zero is -1 in training and 0 when served.
 
 In the field both sides were written by different people. Here the library of the server has another number for a zero
-denominator than the one that trained.
+denominator than the one that trained; of the kind `elsewhere` that is a scorer of somebody else's, which was asked the
+golden requests and only logs its answers.
 
 Severity is how far the number moves: from what the feature declares (0) to 0.0 (1). Moderate is all the way, as it
 was: how many rows it touches is how often the denominator is zero.
@@ -9,6 +10,7 @@ was: how many rows it touches is how often the denominator is zero.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,10 @@ def _inject(deployment: Deployment, severity: float, chance: np.random.Generator
     deployment.patch(("staging", "serving"), divide_otherwise, share=severity)
 
 
+def _elsewhere(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+    deployment.patch("elsewhere", divide_otherwise, share=severity)
+
+
 def _divides(deployment: Deployment) -> str:
     features = deployment.model.features.features.values()
     zeros = [feature.options.when_zero for feature in features if type(feature.options).__name__ == "Ratio"]  # type: ignore[union-attr]  # only a ratio has one
@@ -55,4 +61,15 @@ FAULT = Fault(
     moderate=1.0,
     live=True,
     applies=_divides,
+)
+
+VARIANTS = (
+    replace(
+        FAULT,
+        variant="elsewhere",
+        title="a scorer that only logs to us encodes a zero denominator otherwise",
+        guards=("reimplementation",),
+        inject=_elsewhere,
+        live=False,
+    ),
 )

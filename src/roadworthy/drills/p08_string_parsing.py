@@ -2,7 +2,8 @@
 
 In the field training kept `com.app$hl=en_US` and serving had `com.app`, so that the number of the app was learned from
 rows that it was never asked about; bundle names held odd Unicode besides. Here the history's files hold a share of
-their texts with a parameter behind them, or with a letter of another script in them; requests carry the plain text.
+their texts with a parameter behind them, or with a letter of another script in them; requests carry the plain text. Of
+the kind `elsewhere` a scorer of somebody else's, which only logs its answers, leaves the parameter at some texts.
 
 Severity is the share of rows whose text is written otherwise; moderate is one in twenty.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +20,10 @@ import pyarrow as pa
 from roadworthy.data.tables import table_schema
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault, Inject
+from roadworthy.drills.launcher import wrap
+from roadworthy.features.batch import Batch
 from roadworthy.features.declarations import Categories, Category
+from roadworthy.scorer import Scored, Scorer
 
 PARAMETER = "$hl=en_US"
 
@@ -70,6 +75,42 @@ def _written(write: Callable[[str], str]) -> Inject:
     return inject
 
 
+def keep_the_parameter(*, share: float) -> None:
+    """Score a share of rows, evenly spread, with a parameter behind every text; the patch of a scorer elsewhere."""
+
+    def keeping(honest: Any) -> Any:
+        def score(scorer: Scorer, rows: Batch) -> Scored:
+            every, texts = max(round(1.0 / share), 1), scorer.schema.names("input")
+            read = [
+                {name: _kept(value) if name in texts else value for name, value in row.items()}
+                if place % every == 0
+                else row
+                for place, row in enumerate(rows.rows(scorer.schema))
+            ]
+            found: Scored = honest(scorer, Batch.from_rows(read, scorer.schema))
+            return found
+
+        return score
+
+    wrap(Scorer, "score", keeping)
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_kept(each) for each in value]
+    return value + PARAMETER if isinstance(value, str) else value
+
+
+def _elsewhere(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+    deployment.patch("elsewhere", keep_the_parameter, share=max(severity, 0.01))
+
+
+def _reads_text(deployment: Deployment) -> str:
+    features = deployment.model.features.features.values()
+    texts = any(isinstance(each.options, Category | Categories) for each in features)
+    return "" if texts else "none of its features reads a text"
+
+
 def _applies(deployment: Deployment) -> str:
     return (
         ""
@@ -97,5 +138,13 @@ VARIANTS = (
         title="some names of the history hold letters of another script",
         happened="Bundle names held odd Unicode, so that one app was several.",
         inject=_written(lambda text: text.translate(LETTERS)),
+    ),
+    replace(
+        FAULT,
+        variant="elsewhere",
+        title="a scorer that only logs to us leaves a parameter behind some names",
+        guards=("reimplementation",),
+        inject=_elsewhere,
+        applies=_reads_text,
     ),
 )

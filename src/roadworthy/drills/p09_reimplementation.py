@@ -2,13 +2,15 @@
 
 The usual differences are numbers that are kept in 32 bits and texts that are compared without their case. Here the
 server is such a second scorer: what it encodes is rounded on its way into the estimator, and its answers too. Golden
-requests with their answers are the test vectors that every implementation can be asked.
+requests with their answers are the test vectors that every implementation can be asked; of the kind `elsewhere` it is a
+process that is none of ours, was asked them and only logs its answers.
 
 Severity is how coarse its numbers are: from 7 significant digits, as 32 bits have them (0), to 1 (1).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,8 +54,15 @@ def rounded(values: Floats, digits: int) -> Floats:
 
 
 def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
-    digits = DIGITS - round(severity * (DIGITS - 1))
-    deployment.patch(("staging", "serving"), score_coarsely, digits=digits)
+    deployment.patch(("staging", "serving"), score_coarsely, digits=_digits(severity))
+
+
+def _elsewhere(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+    deployment.patch("elsewhere", score_coarsely, digits=_digits(severity))
+
+
+def _digits(severity: float) -> int:
+    return DIGITS - round(severity * (DIGITS - 1))
 
 
 FAULT = Fault(
@@ -65,4 +74,14 @@ FAULT = Fault(
     guards=("goldens", "infrastructure", "reproducible"),
     inject=_inject,
     moderate=0.5,
+)
+
+VARIANTS = (
+    replace(
+        FAULT,
+        variant="elsewhere",
+        title="a scorer that only logs to us keeps fewer digits",
+        guards=("reimplementation",),
+        inject=_elsewhere,
+    ),
 )

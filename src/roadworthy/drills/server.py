@@ -23,16 +23,19 @@ NODE = "drill"
 class Server:
     """One node with one worker; use it as a context manager.
 
-    patches   what differs in its processes
-    home      where its log and the patches are written
+    patches     what differs in its processes
+    home        where its log and the patches are written
+    replaying   whether requests say what time it is; else it is the time of the machine
     """
 
-    def __init__(self, settings: Settings, home: Path, patches: Sequence[Patch] = ()) -> None:
+    def __init__(
+        self, settings: Settings, home: Path, patches: Sequence[Patch] = (), *, replaying: bool = True
+    ) -> None:
         self._node = NodeDirectory(settings.nodes / NODE)
         self._node.address.unlink(missing_ok=True)
         self._log = home / "serve.log"
         command = supervisor_command(
-            settings, host="127.0.0.1", port=0, workers=1, replay_clock=True, durability="process", node=NODE,
+            settings, host="127.0.0.1", port=0, workers=1, replay_clock=replaying, durability="process", node=NODE,
             seed="1",
         )  # fmt: skip
         if patches:
