@@ -216,6 +216,8 @@ def _change(facts: DataFacts, source: Source) -> _Changed | None:
 
 
 def _set(evidence: Evidence, facts: DataFacts) -> Verdict:
+    if not facts.earlier:
+        return not_applying(NAME, evidence, "there is no earlier version whose rows these could be", "set")
     n = int(facts.rows.sum())
     known = [each for each in facts.earlier if each.columns is not None]
     before = dict(known[-1].columns or {}) if known else {}

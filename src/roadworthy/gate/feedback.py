@@ -72,7 +72,11 @@ def _closest(feature: ServedFeature, inputs: dict[str, ServedInput]) -> Echo | N
 def _none(evidence: Evidence, traffic: Traffic, inputs: tuple[ServedInput, ...]) -> Verdict:
     heard = [(given.echo.share, given.name) for given in inputs if given.echo is not None]
     share, name = max(heard, default=(0.0, ""))
-    closest = f"; the closest is {name} with {share:.1%} of what is left of it" if name else ""
+    closest = (
+        f"; the closest is {name} with {share:.1%} of what is left of it"
+        if name
+        else "; no input was a number that varied, in which that could be seen"
+    )
     return verdict(
         NAME,
         evidence,

@@ -214,3 +214,8 @@ def test_of_a_handful_of_rows_a_day_nothing_is_said_to_be_as_usual() -> None:
     assert not applies(found["labels"])
     assert "no day and no week has 50 labelled rows" in found["labels"].reason
     assert applies(found["repeats"])
+
+
+def test_the_first_version_has_no_earlier_rows_to_be_mistaken_for() -> None:
+    """Nothing was compared, and nothing is said to have passed."""
+    assert not applies(judged(replace(days_of_rows(), earlier=()))["set"])

@@ -64,6 +64,14 @@ def test_the_closest_relation_is_told_where_none_is_close() -> None:
     assert "the closest is price with 10.0% of what is left of it" in _verdict().reason
 
 
+def test_where_no_number_could_be_looked_at_that_is_said() -> None:
+    """Texts are not searched for answers; a reader does not take that for a search without a find."""
+    facts = as_trained(requests(), "wind")
+    silent = replace(facts, inputs=(given_input("wind", echo=None),))
+    (verdict,) = CHECK.judge(replace(EMPTY, traffic=requests(), served_like_trained=silent))
+    assert "no input was a number that varied, in which that could be seen" in verdict.reason
+
+
 def test_before_any_version_answered_there_are_no_answers_to_follow() -> None:
     """It passes as not applying."""
     (verdict,) = CHECK.judge(replace(EMPTY, traffic=Traffic.nothing()))
