@@ -46,6 +46,8 @@ CHANCE = 3.0
 #: A column of text with more values than this names things, of which new ones come every day.
 MOST_TEXTS = 1_000
 
+#: A factor that is a unit's within this, as a logarithm, is called by that name.
+ABOUT = 0.08
 #: What a number is multiplied by when its unit changes, and how that is called.
 UNITS = {
     1.609344: "kilometres for miles", 3.28084: "feet for metres", 2.20462: "pounds for kilograms",
@@ -270,12 +272,13 @@ def _moved(medians: Floats, length: int) -> float | None:
 
 
 def _unit(times: float) -> str:
+    """How a change of unit by about so much is called, as the medians of few rows tell it; "" where it is none."""
+    ratios = dict(UNITS)
     for factor, name in UNITS.items():
         first, _, second = name.partition(" for ")
-        for ratio, said in ((factor, name), (1 / factor, f"{second} for {first}")):
-            if abs(np.log(times / ratio)) < 0.04:
-                return f", as {said}"
-    return ""
+        ratios[1 / factor] = f"{second} for {first}"
+    nearest = min(ratios, key=lambda ratio: abs(np.log(times / ratio)))
+    return f", as {ratios[nearest]}" if abs(np.log(times / nearest)) < ABOUT else ""
 
 
 def _renamed(name: str, new: pa.ChunkedArray, old: pa.ChunkedArray) -> list[Fault]:
