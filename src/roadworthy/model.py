@@ -28,12 +28,14 @@ from roadworthy.judging import Judging, judging
 from roadworthy.settings import is_name
 from roadworthy.verdict import Limit
 
-#: What `limits` may name: metrics of the gate, and the loss against the champion that is tolerated.
-LIMIT_NAMES = (
-    "auc", "log_loss", "brier", "calibration_error", "calibration_gap", "champion_log_loss", "slice_log_loss",
-    "sampling_factor", "sparse_log_loss", "alone_auc", "auc_jump",
+#: Harm that is tolerated: of these `limits` may say how much is too much.
+AT_MOST = (
+    "champion_log_loss", "slice_log_loss", "sampling_factor", "sparse_log_loss", "alone_auc", "auc_jump",
     "groups_tpr_gap", "groups_calibration_gap",
 )  # fmt: skip
+
+#: What `limits` may name: metrics of the gate, and harm that is tolerated.
+LIMIT_NAMES = ("auc", "log_loss", "brier", "calibration_error", "calibration_gap", *AT_MOST)
 
 #: What a model can say: probabilities.
 OUTPUTS = (0.0, 1.0)
@@ -261,10 +263,17 @@ class Model:
 
     def parsed_limits(self) -> dict[str, Limit]:
         """The limits as values."""
-        return {
+        parsed = {
             name: _field(f"model {self.name}: limits[{name!r}]", Limit.parse, text)
             for name, text in self.limits.items()
         }
+        for name, limit in parsed.items():
+            if name in AT_MOST and limit.comparison not in ("<=", "<"):
+                raise DefinitionError(
+                    f"model {self.name}: limits[{name!r}] is '{limit}', which asks for harm: it is an upper bound, "
+                    f"write '<= {limit.value:g}'"
+                )
+        return parsed
 
 
 def people(names: object) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ def test_training_is_told_what_the_definition_says() -> None:
         ({"fallback": rule(str.upper, "street")}, "a method of text gives no number"),
         ({"deadline": "-1s"}, "model late: duration '-1s' is not understood"),
         ({"limits": {"auc": 0.6}}, r"model late: limits\['auc'\]: limit 0\.6 is not understood: write .* '>= 0\.65'"),
+        ({"limits": {"alone_auc": ">= 0.8"}}, r"limits\['alone_auc'\] is '>= 0\.8', .* upper bound, write '<= 0\.8'"),
         ({"limits": {"auc": "0.6"}}, r"model late: limits\['auc'\]: limit '0\.6' is not understood"),
         ({"asked_at": 3}, "model late: asked_at: time 3 is not understood"),
         ({"asked_at": "leaves minus 1h"}, "model late: asked_at: time 'leaves minus 1h' is not understood"),

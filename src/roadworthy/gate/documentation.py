@@ -17,7 +17,7 @@ from types import ModuleType
 from roadworthy.gate import wording
 from roadworthy.gate.catalogue import CHECKS, GROUP_OF, GROUPS
 from roadworthy.gate.check import Check
-from roadworthy.model import LIMIT_NAMES
+from roadworthy.model import AT_MOST, LIMIT_NAMES
 from roadworthy.verdict import Limit
 
 INDEX = "README.md"
@@ -104,10 +104,10 @@ def limits_read(module: ModuleType) -> tuple[str, ...]:
 
     Found are keys of `evidence.limits` and names given to `upper_limit`, written out or as a constant of the module,
     and constants called `LIMIT_NAME…`.
-    A check with `ELSEWHERE` reads all but those.
+    A check that reads all but `AT_MOST` has that in its module.
     """
-    if hasattr(module, "ELSEWHERE"):
-        return tuple(name for name in LIMIT_NAMES if name not in module.ELSEWHERE)
+    if hasattr(module, "AT_MOST"):
+        return tuple(name for name in LIMIT_NAMES if name not in AT_MOST)
     found: set[object] = {key for node in ast.walk(_tree(module)) for key in _keys(node, module)}
     for name, value in vars(module).items():
         if name.startswith("LIMIT_NAME") and name != "LIMIT_NAMES":

@@ -12,19 +12,16 @@ from functools import partial
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.check import Check, compared, guarded, holdout, verdict
 from roadworthy.gate.evidence import Evidence
-from roadworthy.model import LIMIT_NAMES
+from roadworthy.model import AT_MOST
 from roadworthy.stats.resampling import METRICS, Interval, Metric, metric_intervals
 from roadworthy.verdict import Limit, Verdict
 
 NAME = "limits"
 
-#: Declared among the limits, but judged by another check: what is no metric.
-ELSEWHERE = frozenset(LIMIT_NAMES).difference(METRICS)
-
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     """One verdict for each declared limit."""
-    limits = {name: limit for name, limit in evidence.limits.items() if name not in ELSEWHERE}
+    limits = {name: limit for name, limit in evidence.limits.items() if name not in AT_MOST}
     if not limits:
         raise TooFewSamples(
             "no limit is declared, so there is nothing to judge by: declare some in the model's definition, such as "
