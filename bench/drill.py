@@ -92,7 +92,7 @@ def main() -> int:
         "--model", choices=known, help="by default flights; with --full all, one after the other"
     )
     given = parser.parse_args()
-    only = tuple(name for name in given.only.split(",") if name)
+    only = tuple(name.strip() for name in given.only.split(",") if name.strip())
     names = [given.model] if given.model else list(known) if given.full else ["flights"]
     failed = 0
     for name in names:
@@ -114,6 +114,7 @@ def _drill(name: str, drilled: Drilled, only: tuple[str, ...], *, full: bool) ->
             settings, definition, settings.root / "drills", model=drilled.model, rows=drilled.rows,
             live_from=drilled.live_from, progress=report,
         )  # fmt: skip
+        resumed = (healthy.home / "control.json").exists()
         curves = full and name == "flights"
         matrix = run(
             healthy, list(_cells(faults(only or drilled.only), full=full, curves=curves)), progress=report
@@ -121,7 +122,13 @@ def _drill(name: str, drilled: Drilled, only: tuple[str, ...], *, full: bool) ->
         clean = clean_windows(healthy, windows=WINDOWS, progress=report)
     _show(matrix, clean, write_page(settings.reports, matrix, clean))
     bench = "drill" if name == "flights" else f"drill-{name}"
-    _publish(f"{bench}-full" if full else bench, matrix, clean, time.monotonic() - started, timed=not full)
+    _publish(
+        f"{bench}-full" if full else bench,
+        matrix,
+        clean,
+        time.monotonic() - started,
+        timed=not (full or resumed or only),
+    )
     return len(matrix.failures())
 
 
@@ -144,6 +151,7 @@ def _show(matrix: Matrix, clean: Clean, page: Path) -> None:
 
 
 def _publish(name: str, matrix: Matrix, clean: Clean, seconds: float, *, timed: bool) -> None:
+    """Keep the figures; `timed`: whether all of it was done now, so that the time is that of the whole matrix."""
     guarded = [cell for cell in matrix.cells if not (cell.off or cell.skipped) and cell.moderate]
     caught = sum(cell.outcome == "caught" for cell in guarded)
     before = sum(cell.first is not None and cell.first.stage != "live" for cell in guarded)

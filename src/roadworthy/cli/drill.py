@@ -46,7 +46,7 @@ def drill(
 
     options: Options = context.obj
     settings = options.settings()
-    chosen = faults([name for name in only.split(",") if name])
+    chosen = faults([name.strip() for name in only.split(",") if name.strip()])
     levels = [_severity(text) for text in severity.split(",")]
     with progress(as_json) as report:
         healthy = healthy_in(

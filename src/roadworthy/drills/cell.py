@@ -23,9 +23,9 @@ from roadworthy.drills.elsewhere import answered_elsewhere
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.launcher import failures_of, launched, relaying
 from roadworthy.drills.living import live
-from roadworthy.drills.result import Catch, Cell, Control
+from roadworthy.drills.result import Catch, Cell, Control, How
 from roadworthy.drills.server import patches_file, write_patches
-from roadworthy.errors import RoadworthyError
+from roadworthy.errors import RoadworthyError, SchemaError
 from roadworthy.gate.report import GateReport
 from roadworthy.jobs.gate import gate
 from roadworthy.jobs.ingest import ingest_file
@@ -73,7 +73,7 @@ def run_cell(
         failures = failures_of(patches_file(home))
         if failures.exists():
             cell = msgspec.structs.replace(cell, catches=(), error=failures.read_text(encoding="utf-8"))
-    except RoadworthyError as error:
+    except (RoadworthyError, RuntimeError) as error:  # a training that broke is a RuntimeError
         cell = msgspec.structs.replace(cell, error=f"{type(error).__name__}: {error}")
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -102,7 +102,8 @@ class _Drill:
                     catch = Catch(stage="data", guard="train", how="refused", sentence=str(refusal))
                     return self._stage([catch])
             if self.deployment.patched("elsewhere"):
-                return self._stage(answered_elsewhere(self.deployment, stores, reference))
+                found = self._stage(answered_elsewhere(self.deployment, stores, reference))
+                return found if found.catches else msgspec.structs.replace(found, harmed=1.0)
             if self.fault.stage != "live":
                 gated = self._stage(gate_catches(ask_gate(self.deployment, stores, reference), self.control))
                 if gated.catches:
@@ -126,18 +127,13 @@ class _Drill:
 
     def _bring_in(self) -> list[Catch]:
         """Ingest what was rewritten; a refusal is a catch, and the batch stays outside."""
-        found = []
-        for table, batch, file in self.deployment.incoming:
-            declared = file.with_name(f"tables_{batch[2:]}.py")
-            tables = str(self.deployment.settings.tables)
-            declared.write_text(_TABLES.format(tables=tables, table=table, file=str(file)), encoding="utf-8")
-            try:
-                # A guard that is off refuses nothing: what a person could take with a reason is taken.
-                unguarded = "the drill is without it" if "ingest" in self.off else ""
-                ingest_file(self.deployment.settings, declared, batch=batch, accept=unguarded)
-            except RoadworthyError as refusal:
-                found.append(Catch(stage="data", guard="ingest", how="refused", sentence=str(refusal)))
-        return found
+        # A guard that is off refuses nothing: what a person could take with a reason is taken.
+        unguarded = "the drill is without it" if "ingest" in self.off else ""
+        refusals = brought_in(self.deployment, self.control.data, accept=unguarded)
+        return [
+            Catch(stage="data", guard="ingest", how="refused", sentence=str(refusal))
+            for _, refusal in refusals
+        ]
 
 
 @contextmanager
@@ -150,14 +146,46 @@ def opened(deployment: Deployment) -> Iterator[Stores]:
         stores.engine.dispose()
 
 
+def brought_in(
+    deployment: Deployment, known: Collection[tuple[str, str]] = (), *, accept: str = ""
+) -> list[tuple[str, SchemaError]]:
+    """Ingest the batches that wait, and return those that are refused, by name, with the refusal.
+
+    known   (batch, path) of what is odd in healthy batches: one with no other fault is taken, as it was before
+    raises  RoadworthyError for what is no refusal of rows
+    """
+    found = []
+    for table, batch, file in deployment.incoming:
+        declared = file.with_name(f"tables_{batch[2:]}.py")
+        tables = str(deployment.settings.tables)
+        declared.write_text(_TABLES.format(tables=tables, table=table, file=str(file)), encoding="utf-8")
+        try:
+            ingest_file(deployment.settings, declared, batch=batch, accept=accept)
+        except SchemaError as refusal:
+            if all((batch, fault.path) in known for fault in refusal.faults):
+                ingest_file(deployment.settings, declared, batch=batch, accept="it was so without the fault")
+            else:
+                found.append((batch, refusal))
+    return found
+
+
 class _Trained(msgspec.Struct):
     reference: str
+
+
+class _Said(msgspec.Struct):
+    message: str
+
+
+class _Refused(msgspec.Struct):
+    error: _Said
 
 
 def train_candidate(deployment: Deployment, stores: Stores) -> str:
     """Train on what is known when the fault happens, and return the version: here, or in a process that is patched.
 
-    raises   what training raises; RoadworthyError with its last words when the process fails
+    raises   what training raises; RoadworthyError with its reason when the process refuses; RuntimeError with its
+             last words when it breaks, which is no refusal and catches nothing
     """
     when, model = deployment.timeline, deployment.description.model
     if not deployment.patched("training"):
@@ -173,9 +201,17 @@ def train_candidate(deployment: Deployment, stores: Stores) -> str:
     patched = launched(command, write_patches(deployment.home, deployment.patches), "training")
     done = subprocess.run(patched, capture_output=True, check=False)  # noqa: S603  # our own module, no shell
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise RoadworthyError(f"training ended with status {done.returncode}: {said[-1] if said else ''}")
+        raise _ended(done.returncode, done.stderr)
     return msgspec.json.decode(done.stdout, type=_Trained).reference
+
+
+def _ended(status: int, said: bytes) -> Exception:
+    """Why a training process ended: what it refused, as it says in JSON on its last line, or how it broke."""
+    last = (said.strip().splitlines() or [b""])[-1]
+    try:
+        return RoadworthyError(msgspec.json.decode(last, type=_Refused).error.message)
+    except msgspec.MsgspecError:
+        return RuntimeError(f"training ended with status {status}: {last.decode(errors='replace')}")
 
 
 def ask_gate(deployment: Deployment, stores: Stores, reference: str) -> GateReport:
@@ -186,20 +222,22 @@ def ask_gate(deployment: Deployment, stores: Stores, reference: str) -> GateRepo
 
 
 def gate_catches(report: GateReport, control: Control) -> list[Catch]:
-    """Verdicts that keep the candidate from advancing, and advisory ones that fail, but for those of the control."""
+    """Verdicts that keep the candidate from advancing, and advisory ones that fail, but for those of the control.
+
+    Those that refuse it come first, then those that hold it for want of evidence or because a check broke.
+    """
+    order: tuple[How, ...] = ("refused", "held", "warning")
     blocking = {(each.check, each.subject) for each in report.decision.blocking}
     found = []
     for verdict in report.verdicts:
         part = verdict.subject.removeprefix(report.subject).strip()
         blocks = (verdict.check, verdict.subject) in blocking
         if (blocks or verdict.ruling == "fail") and (verdict.check, part) not in control.gate:
+            how: How = "warning" if not blocks else "refused" if verdict.ruling == "fail" else "held"
             found.append(
-                Catch(
-                    stage="gate", guard=verdict.check, how="refused" if blocks else "warning",
-                    sentence=verdict.reason, part=part,
-                )
-            )  # fmt: skip
-    return sorted(found, key=lambda catch: catch.how != "refused")
+                Catch(stage="gate", guard=verdict.check, how=how, sentence=verdict.reason, part=part)
+            )
+    return sorted(found, key=lambda catch: order.index(catch.how))
 
 
 def not_passed(report: GateReport) -> tuple[tuple[str, str], ...]:

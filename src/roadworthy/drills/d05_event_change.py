@@ -1,7 +1,7 @@
 """D5: an event changed upstream: its unit, its name, or it is not sent any more.
 
 In the field an upstream team renamed, dropped or re-measured an event without telling anybody. Here a number of the
-newest batch of the model's history comes in another unit, under another name, or holds nothing.
+newest batch of the model's history comes in another unit, under another name, or is 0 in every row.
 
 Severity is, of another unit, how far it is from the old one: 1.609, kilometres for miles, at the moderate 0.5; other
 kinds have one severity only.

@@ -172,7 +172,7 @@ class Deployment:
         said = ", ".join(f"{field}={value}" for field, value in fields.items())
         lines = ["", "", "import dataclasses as _dataclasses", imports, f"old = {name}"]
         lines += [f"{name} = _dataclasses.replace(old, {said})", "del old", ""]
-        self.edit("", lambda before: before + "\n".join(line for line in lines))
+        self.edit("", lambda before: before + "\n".join(lines))
 
     def rewrite(
         self,
@@ -184,15 +184,21 @@ class Deployment:
         """Let the data files of a table hold something else; they are ingested again, which may refuse them.
 
         batches   those that are changed: by default all that training reads and the replay does not
+        raises    UnknownName when the change leaves all of them as they are, because then there is no fault
         """
-        home = self.settings.tables / table
-        for batch in batches:
-            stored = home / f"{batch}.parquet"
-            if not stored.exists():
-                continue
-            rows = pq.read_table(stored).replace_schema_metadata(None)
-            self._deliver(table, batch, change(rows))
-            stored.unlink()
+        found = dict(self._stored(table, batches))
+        changed = {batch: change(rows) for batch, rows in found.items()}
+        if all(changed[batch].equals(rows) for batch, rows in found.items()):
+            raise UnknownName(
+                f"the change of table {table} changed no row: it does not hold what it looks for"
+            )
+        for batch, rows in changed.items():
+            self._deliver(table, batch, rows)
+
+    def deliver_again(self, table: str) -> None:
+        """Let the batches that faults rewrite be ingested again as they are: what is odd in them without a fault?"""
+        for batch, rows in self._stored(table, (HISTORY, LATEST)):
+            self._deliver(table, batch, rows)
 
     def patch(
         self, processes: Process | Collection[Process], function: Callable[..., None], **arguments: Any
@@ -236,10 +242,17 @@ class Deployment:
         """Whether anything differs in processes of this kind."""
         return any(process in patch.processes for patch in self.patches)
 
+    def _stored(self, table: str, batches: Collection[Batch]) -> list[tuple[Batch, pa.Table]]:
+        files = [(batch, self.settings.tables / table / f"{batch}.parquet") for batch in batches]
+        there = [(batch, file) for batch, file in files if file.exists()]
+        return [(batch, pq.read_table(file).replace_schema_metadata(None)) for batch, file in there]
+
     def _deliver(self, table: str, batch: str, rows: pa.Table) -> None:
+        """Put a batch in the place of the stored one; it waits to be ingested."""
         place = self.home / "incoming" / table
         place.mkdir(parents=True, exist_ok=True)
         pq.write_table(rows, place / f"{batch}.parquet")
+        (self.settings.tables / table / f"{batch}.parquet").unlink()
 
     def _variable(self) -> str:
         """The name by which the user's file calls the model."""

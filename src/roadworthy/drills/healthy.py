@@ -20,7 +20,7 @@ from roadworthy.clock import DAY_MICROS, instant, micros
 from roadworthy.data.sources import TimeExpression
 from roadworthy.data.split import day_number
 from roadworthy.data.tables import ingest, read, table_schema, unit_texts
-from roadworthy.drills.cell import not_passed, opened
+from roadworthy.drills.cell import brought_in, not_passed, opened
 from roadworthy.drills.deployment import (
     DESCRIPTION,
     HISTORY,
@@ -71,21 +71,29 @@ def timeline(asked: np.ndarray, live_from: datetime | None = None) -> Timeline:
     """When what happens, from the times of the questions (microseconds); whole days, UTC.
 
     live_from   when the fault happens; by default when half of the time has passed
-    raises      TooFewSamples where the history is shorter than three weeks
+    raises      TooFewSamples where the history is shorter than three weeks, or too little of it lies before or after
     """
     days = np.unique(day_number(asked))
     span = int(days[-1] - days[0]) + 1
     if span < 21:
         raise TooFewSamples(f"the history spans {span} days; a drill needs three weeks: ingest more")
     most = timedelta(days=max(int(AT_MOST * span), 3))
-    at = live_from or instant(int(days[0] + round(LIVE_AT * span)) * DAY_MICROS)
-    return Timeline(
+    first, last = (instant(int(day) * DAY_MICROS) for day in (days[0], days[-1]))
+    at = live_from or first + timedelta(days=round(LIVE_AT * span))
+    found = Timeline(
         served_from=at - min(SERVED, most),
         latest_from=at - min(LATEST_FOR, most),
         live_from=at,
-        live_until=at + min(LIVE, most),
+        live_until=min(at + min(LIVE, most), last + timedelta(days=1)),
         holdout=min(HOLDOUT, most),
     )
+    earliest = first + (at - found.served_from) + found.holdout + timedelta(days=1)
+    if not earliest <= at <= last:
+        raise TooFewSamples(
+            f"the fault cannot happen on {at:%Y-%m-%d}: the history goes from {first:%Y-%m-%d} to {last:%Y-%m-%d}, and "
+            f"a drill needs rows to train on before it and traffic after it. Choose a day from {earliest:%Y-%m-%d} on"
+        )
+    return found
 
 
 def build(
@@ -111,7 +119,8 @@ def build(
         shutil.copyfile(source, draft / "definition" / source.name)
     progress("sample the history", 0, 1)
     history = sampled(read(tables, chosen.history), chosen, rows)
-    when = timeline(_times(history, TimeExpression.parse(chosen.asked_at)), live_from)
+    asked = TimeExpression.parse(chosen.asked_at)
+    when = timeline(_times(history.filter(pc.is_valid(history.column(asked.column))), asked), live_from)
     described = Description(file=definition.name, model=chosen.name, timeline=when)
     (draft / DESCRIPTION).write_bytes(msgspec.json.encode(described))
     deployment = Deployment.at(draft)
@@ -211,7 +220,7 @@ def _pass(stores: Stores, reference: str, event_time: datetime, approve_first: s
 
 
 def control_of(healthy: Deployment, room: Path) -> Control:
-    """What guards say of the healthy candidate, at its gate and while it answers; measured once and kept.
+    """What guards say of healthy batches, and of the healthy candidate at its gate and as it answers; measured once.
 
     room   a directory that does not exist, for the copy that lives on; removed afterwards
     """
@@ -227,9 +236,11 @@ def control_of(healthy: Deployment, room: Path) -> Control:
     try:
         with opened(copied) as stores:
             lived = live(copied, stores, report.subject, Control(), to_the_end=True)
+        copied.deliver_again(copied.model.history)
+        odd = tuple((batch, fault.path) for batch, refusal in brought_in(copied) for fault in refusal.faults)
     finally:
         shutil.rmtree(room, ignore_errors=True)
     found = tuple(dict.fromkeys((catch.guard, catch.part) for catch in lived.catches))
-    control = Control(gate=not_passed(report), live=found)
+    control = Control(data=odd, gate=not_passed(report), live=found)
     write_whole(kept, msgspec.json.encode(control))
     return control

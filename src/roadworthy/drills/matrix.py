@@ -118,18 +118,18 @@ def wanted(
 ) -> tuple[Wanted, ...]:
     """The cells of a run: faults × severities × seeds, and with `ablation` each fault once without its guards.
 
-    A fault that is there or not has its moderate severity only.
+    A fault that is there or not has its moderate severity only; what is asked for twice is there once.
     """
     listed = list(chosen)
     cells = [
-        Wanted(fault=fault.key, severity=severity, seed=seed)
+        Wanted(fault=fault.key, severity=None if severity == fault.moderate else severity, seed=seed)
         for fault in listed
         for severity in (severities if fault.graded else (None,))
         for seed in seeds
     ]
     if ablation:
         cells += [Wanted(fault=fault.key, seed=seeds[0], unguarded=True) for fault in listed]
-    return tuple(cells)
+    return tuple(dict.fromkeys(cells))
 
 
 def code_digest() -> str:
@@ -184,7 +184,8 @@ def run(
     processes: int = PROCESSES,
     progress: Progress = lambda step, done, total: None,
 ) -> Matrix:
-    """Drill every cell that was not drilled before, a few at a time, and give all of them in the order asked for."""
+    """Drill every cell that was not drilled before, once, a few at a time, and give all in the order asked for."""
+    cells = tuple(dict.fromkeys(cells))
     home = healthy.home.parent
     progress("live without a fault", 0, 1)
     control = control_of(healthy, home / "control")
@@ -240,7 +241,7 @@ def _drill(healthy: Path, control: Control, wanted: Wanted, room: Path, kept: Pa
 
 @dataclass(frozen=True)
 class Curve:
-    """How soon a fault is caught as it grows: (severity, share caught, rows until then or None), ascending."""
+    """How soon a fault is caught as it grows: (severity, share caught in time, rows until then or None), ascending."""
 
     fault: str
     points: tuple[tuple[float, float, float | None], ...]
@@ -263,6 +264,5 @@ def curves(matrix: Matrix) -> tuple[Curve, ...]:
 
 def _point(cells: Sequence[Cell], severity: float) -> tuple[float, float, float | None]:
     held = [cell for cell in cells if cell.severity == severity]
-    rows = sorted(cell.first.rows for cell in held if cell.first)
-    caught = sum(cell.outcome == "caught" for cell in held) / len(held)
-    return severity, caught, float(rows[len(rows) // 2]) if rows else None
+    rows = sorted(cell.first.rows for cell in held if cell.first and cell.outcome == "caught")
+    return severity, len(rows) / len(held), float(rows[len(rows) // 2]) if rows else None

@@ -1,4 +1,4 @@
-"""P9: the model is written again in another language, and says something slightly else.
+"""P9: the model is written again in another language, and its answers differ slightly.
 
 The usual differences are numbers that are kept in 32 bits and texts that are compared without their case. Here the
 server is such a second scorer: what it encodes is rounded on its way into the estimator, and its answers too. Golden

@@ -16,7 +16,7 @@ from roadworthy.drills import wording
 from roadworthy.drills.clean import Clean
 from roadworthy.drills.fault import STAGES, Stage
 from roadworthy.drills.matrix import Curve, Matrix, curves, failed
-from roadworthy.drills.result import Cell
+from roadworthy.drills.result import Catch, Cell
 from roadworthy.durable import write_whole
 
 #: A picture of one detection curve, in its own units.
@@ -88,10 +88,11 @@ def render(matrix: Matrix, clean: Clean | None = None) -> str:
         lines=lines(matrix, shown),
         groups=[(stage, [each for each in shown if each.stage == stage]) for stage in STAGES],
         summary=wording.summary(matrix),
-        skipped=[cell for cell in matrix.cells if cell.skipped],
+        skipped=list({cell.fault: cell for cell in matrix.cells if cell.skipped}.values()),
         curves=[picture(curve) for curve in curves(matrix)],
         guards=matrix.guards(),
         clean=clean,
+        control=wording.said_anyway(matrix.control),
         width=WIDTH,
         height=HEIGHT,
     )
@@ -138,16 +139,20 @@ def _line(held: Sequence[Cell], unguarded: Sequence[Cell], shown: Sequence[Colum
 
 def _mark(cells: Sequence[Cell], column: Column) -> Mark | None:
     noticed = [
-        next(each for each in cell.catches if each.guard == column.guard)
+        next(each for each in cell.catches if _is_of(each, column))
         for cell in cells
-        if any(each.guard == column.guard and each.stage == column.stage for each in cell.catches)
+        if any(_is_of(each, column) for each in cell.catches)
     ]
     if not noticed:
         return None
-    first = sum(bool(cell.first and cell.first.guard == column.guard) for cell in cells)
+    first = sum(bool(cell.first and _is_of(cell.first, column)) for cell in cells)
     return Mark(
         column=column, seen=len(noticed) / len(cells), first=first / len(cells), sentence=noticed[0].sentence
     )
+
+
+def _is_of(catch: Catch, column: Column) -> bool:
+    return (catch.stage, catch.guard) == (column.stage, column.guard)
 
 
 def picture(curve: Curve) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import msgspec
 
 from roadworthy.drills.fault import Stage
 
-#: What became of it: it was refused, taken back, or a person was told (an alarm, or only a warning).
-How = Literal["refused", "rolled back", "alarm", "warning"]
+#: What became of it: it was refused, or only held for want of evidence, taken back, or a person was told (an alarm, or
+#: only a warning).
+How = Literal["refused", "held", "rolled back", "alarm", "warning"]
 
 
 class Catch(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,9 +89,11 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 class Control(msgspec.Struct, frozen=True, kw_only=True):
     """What guards say without any fault: real drift, thin evidence. None of it counts as a catch.
 
+    data   (batch, path) of what ingestion finds odd in batches of the history as they are
     gate   (check, part) of verdicts on the healthy candidate that are not `pass`
     live   (check, part) of alarms and failing guards while the healthy candidate answered
     """
 
+    data: tuple[tuple[str, str], ...] = ()
     gate: tuple[tuple[str, str], ...] = ()
     live: tuple[tuple[str, str], ...] = ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from roadworthy.drills.matrix import Matrix, failed
-from roadworthy.drills.result import Catch, Cell
+from roadworthy.drills.result import Catch, Cell, Control
 
 COLUMNS = (
     "fault",
@@ -18,6 +19,9 @@ COLUMNS = (
     "harmed",
     "what it says",
 )
+
+#: Where a fault is caught, as a phrase.
+WHEN = {"data": "as data come in", "gate": "at the gate", "live": "in live traffic"}
 
 #: Longest sentence of a table.
 LONGEST = 110
@@ -41,6 +45,8 @@ def line(cell: Cell) -> tuple[str, ...]:
 def outcome(cell: Cell) -> str:
     """What became of it, and whether that is as it must be."""
     said = {"skipped": "does not apply", "error": "not drilled"}.get(cell.outcome, cell.outcome)
+    if cell.first and cell.first.how == "held":
+        said += ", only held"
     if cell.off:
         said = f"guards off: {said}"
     return f"{said} ✗" if failed(cell) else said
@@ -103,21 +109,53 @@ def summary(matrix: Matrix) -> list[str]:
         if held or (not guarded and severity.startswith("moderate")):
             caught = sum(cell.outcome == "caught" for cell in held)
             said.append(f"{caught} of {len(held)} drills of {severity} were caught at or before their stage")
+    if held := [cell for cell in guarded if cell.first and cell.first.how == "held"]:
+        names = ", ".join(dict.fromkeys(cell.fault for cell in held))
+        verb = "was" if len(held) == 1 else "were"
+        said.append(
+            f"{len(held)} of them {verb} only held, for want of evidence, and refused by no guard: {names}"
+        )
     unguarded = [cell for cell in matrix.cells if cell.off and not (cell.skipped or cell.error)]
     if unguarded:
         missed = sum(not cell.catches for cell in unguarded)
-        said.append(f"with their guards off, {missed} of {len(unguarded)} were missed, as they must be")
+        said.append(f"with their guards off, {missed} of {len(unguarded)} were missed; all must be")
     said += [
-        f"{cell.fault}: {', '.join(cell.without)} noticed too, which its list of guards lacks"
-        for cell in guarded
-        if cell.without
+        f"{fault}: {', '.join(names)} noticed too, which its list of guards lacks"
+        for fault, names in _unlisted(guarded).items()
     ]
-    skipped = [cell for cell in matrix.cells if cell.skipped]
+    skipped = dict.fromkeys(cell.fault for cell in matrix.cells if cell.skipped)
     if skipped:
-        said.append(f"{len(skipped)} do not apply to this model: {', '.join(cell.fault for cell in skipped)}")
+        verb = "do" if len(skipped) > 1 else "does"
+        said.append(f"{len(skipped)} {verb} not apply to this model: {', '.join(skipped)}")
     return said + [
         f"{cell.fault} at {cell.severity:g}, seed {cell.seed}: {_wrong(cell)}" for cell in matrix.failures()
     ]
+
+
+def said_anyway(control: Control) -> list[str]:
+    """What guards say without any fault, one phrase each.
+
+    >>> said_anyway(Control(gate=(("slices", "carrier=UA"), ("cost", ""))))
+    ['slices carrier=UA at the gate', 'cost at the gate']
+    """
+    return [
+        f"{guard} {part}".rstrip() + f" {WHEN[stage]}"
+        for stage, found in (
+            ("data", [("ingest", f"{batch} {path}") for batch, path in control.data]),
+            ("gate", control.gate),
+            ("live", control.live),
+        )
+        for guard, part in found
+    ]
+
+
+def _unlisted(cells: Sequence[Cell]) -> dict[str, dict[str, None]]:
+    """Fault → guards outside its list that noticed it in any of its cells."""
+    found: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        if cell.without:
+            found.setdefault(cell.fault, {}).update(dict.fromkeys(cell.without))
+    return found
 
 
 def _wrong(cell: Cell) -> str:
@@ -126,5 +164,5 @@ def _wrong(cell: Cell) -> str:
     if cell.off:
         return f"its guards were off, and {', '.join(cell.guards)} noticed: add them to its list"
     if cell.first is None:
-        return f"missed; {cell.due} must catch it"
-    return f"caught only {cell.first.stage} by {cell.first.guard}; {cell.due} must catch it"
+        return f"missed; it must be caught {WHEN[cell.due]}"
+    return f"caught only {WHEN[cell.first.stage]} by {cell.first.guard}; it must be caught {WHEN[cell.due]}"

@@ -6,17 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from roadworthy.drills.cell import opened, run_cell, train_candidate
+from roadworthy.clock import DAY_MICROS, instant
+from roadworthy.data.tables import batches
+from roadworthy.drills import p01_untrained_embeddings as p01
+from roadworthy.drills.cell import brought_in, opened, run_cell, train_candidate
 from roadworthy.drills.deployment import LATEST, Deployment
 from roadworthy.drills.fault import Fault
+from roadworthy.drills.healthy import timeline
 from roadworthy.drills.launcher import launched, patch_of, relaying, wrap
 from roadworthy.drills.result import Control
 from roadworthy.drills.server import write_patches
-from roadworthy.errors import RoadworthyError, UnknownName
+from roadworthy.errors import RoadworthyError, TooFewSamples, UnknownName
 
 
 def fail_to_patch() -> None:
@@ -92,6 +97,80 @@ def test_a_patch_that_does_not_fit_is_an_error_of_the_drill_and_no_catch(
     cell = run_cell(healthy, Control(), fault, tmp_path / "cell")
     assert cell.outcome == "error"
     assert not cell.catches
+
+
+def test_a_training_that_breaks_is_an_error_of_the_drill_and_one_that_refuses_says_why(
+    healthy: Deployment, broken: Deployment, tmp_path: Path
+) -> None:
+    """Only a refusal is a catch, and its sentence is the one a person would have read."""
+    fault = Fault(
+        id="P3", name="x", title="x", happened="", stage="gate", guards=(),
+        inject=lambda deployment, severity, chance: deployment.patch(
+            "training", p01.train_on_less, columns=[("wind", 1)], share=0.1, seed=0
+        ),
+    )  # fmt: skip
+    cell = run_cell(healthy, Control(), fault, tmp_path / "cell")
+    assert (cell.outcome, cell.catches) == ("error", ())
+    assert "AssertionError: a category is text" in cell.error
+    broken.redeclare(estimator="object()")
+    broken.patch("training", p01.train_on_less, columns=[("origin", 1)], share=0.1, seed=0)
+    with opened(broken) as stores, pytest.raises(RoadworthyError, match="object") as refused:
+        train_candidate(broken, stores)
+    assert not str(refused.value).startswith(("training ended", "{"))
+
+
+def test_what_is_odd_in_healthy_batches_is_no_catch_and_anything_else_is(broken: Deployment) -> None:
+    """A day without rows was there before the fault; that the wind is another one was not."""
+
+    def without_days(rows: pa.Table) -> pa.Table:
+        days = rows.column("leaves").cast(pa.int64()).to_numpy() // 86_400_000_000
+        return rows.filter(pa.array(~np.isin(days, np.unique(days)[1:3])))
+
+    broken.rewrite("trips", without_days, batches=[LATEST])
+    ((batch, refusal),) = brought_in(broken)
+    odd = [(batch, fault.path) for fault in refusal.faults]
+    assert odd == [(LATEST, "$.leaves")]
+    assert brought_in(broken, odd) == [], "taken, as it was while nothing was wrong"
+    (more,) = [one for one in batches(broken.settings.tables, "trips") if one.batch == LATEST]
+    assert more.accepted
+    scaled = broken.home / "incoming" / "trips" / f"{LATEST}.parquet"
+    scaled.unlink()
+    broken.rewrite("trips", lambda rows: scale(rows, "wind", 1_000.0), batches=[LATEST])
+    ((_, refusal),) = brought_in(broken, odd)
+    assert "$.wind" in {fault.path for fault in refusal.faults}
+
+
+def scale(rows: pa.Table, name: str, factor: float) -> pa.Table:
+    """The rows with a number in another unit."""
+    return rows.set_column(rows.column_names.index(name), name, pc.multiply(rows.column(name), factor))
+
+
+def test_healthy_batches_that_are_delivered_again_are_taken(broken: Deployment) -> None:
+    """So a refusal of a rewritten one is for what was rewritten."""
+    broken.deliver_again("trips")
+    assert [batch for _, batch, _ in broken.incoming] == ["1-history", "2-latest"]
+    assert brought_in(broken) == []
+
+
+def test_a_rewriting_that_changes_no_row_is_no_fault(broken: Deployment) -> None:
+    """A guard is not to be blamed for missing what never was."""
+    with pytest.raises(UnknownName, match="changed no row"):
+        broken.rewrite("trips", lambda rows: rows)
+    assert broken.incoming == []
+
+
+@pytest.mark.parametrize("day", [0, 30, 100, 140])
+def test_a_fault_cannot_happen_where_the_history_is_too_short(day: int) -> None:
+    """Before it a version is trained and serves; after it there is traffic."""
+    asked = np.arange(100) * DAY_MICROS
+    if day == 30:
+        when = timeline(asked, instant(day * DAY_MICROS))
+        assert when.live_until <= instant(100 * DAY_MICROS)
+        return
+    with pytest.raises(
+        TooFewSamples, match=r"cannot happen on 1970-.*from 1970-01-01 to 1970-04-10.*1970-01-28 on"
+    ):
+        timeline(asked, instant(day * DAY_MICROS))
 
 
 def test_a_patch_must_stand_where_another_process_finds_it() -> None:

@@ -29,6 +29,13 @@ def test_a_scorer_elsewhere_that_says_the_same_is_no_fault_and_one_that_dies_is_
             answered_elsewhere(broken, stores, "trip-delay@2")
 
 
+def test_one_that_is_missed_harms_all_of_its_traffic(drilled: Drilled) -> None:
+    """Nothing else looks at it."""
+    fault = p09.VARIANTS[0]
+    cell = drilled(fault, off=fault.guards)
+    assert (cell.outcome, cell.catches, cell.harmed) == ("missed", (), 1.0), cell
+
+
 @pytest.mark.parametrize("fault", [p08.VARIANTS[-1], p09.VARIANTS[0]], ids=lambda fault: fault.key)
 def test_one_that_says_something_else_is_refused_by_its_vectors(drilled: Drilled, fault: Fault) -> None:
     """The gate's own servers are as they were, and see nothing."""
