@@ -113,7 +113,7 @@ def summary(matrix: Matrix) -> list[str]:
         names = ", ".join(dict.fromkeys(cell.fault for cell in held))
         verb = "was" if len(held) == 1 else "were"
         said.append(
-            f"{len(held)} of them {verb} only held, for want of evidence, and refused by no guard: {names}"
+            f"{len(held)} of the caught {verb} only held, for want of evidence, and refused by no guard: {names}"
         )
     unguarded = [cell for cell in matrix.cells if cell.off and not (cell.skipped or cell.error)]
     if unguarded:

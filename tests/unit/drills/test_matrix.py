@@ -169,7 +169,7 @@ def test_what_was_only_held_for_want_of_evidence_is_told_apart() -> None:
     held = cell("P8", (msgspec.structs.replace(catch("champion"), how="held"),))
     assert wording.outcome(held) == "caught, only held"
     told = wording.summary(matrix(held, cell("P3", (catch("limits"),))))
-    assert "1 of them was only held, for want of evidence, and refused by no guard: P8" in told
+    assert "1 of the caught was only held, for want of evidence, and refused by no guard: P8" in told
 
 
 def test_what_the_gate_refuses_comes_before_what_it_waits_for() -> None:
@@ -223,6 +223,10 @@ def test_the_page_shows_marks_and_escapes_what_guards_said() -> None:
     ]  # fmt: skip
     assert page.count("<circle r=") == 3
     assert "said so &amp; &lt;why&gt;" in page
+    row = page[page.index("<strong>S2</strong>") :]
+    assert row.index(">caught") < row.index("40.0%") < row.index("<circle r="), (
+        "what became of it is seen first"
+    )
     assert "<script" not in page
     assert "http" not in page
     assert "1 of 200" in page
