@@ -24,6 +24,7 @@ from roadworthy.features.batch import Batch
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.vectors import CHECK, Vector, compare_logged, vectors
 from roadworthy.scorer import Scorer
+from roadworthy.verdict import Verdict
 
 #: How long it may take to answer.
 PATIENCE_SECONDS = 90.0
@@ -48,10 +49,15 @@ def answered_elsewhere(deployment: Deployment, stores: Stores, reference: str) -
         raise RoadworthyError(
             f"the scorer elsewhere ended with status {done.returncode}: {said[-1] if said else ''}"
         )
-    verdict = compare_logged(stores, reference, name)
-    if verdict.ruling == "pass":
-        return []
-    return [Catch(stage="gate", guard=CHECK, how="refused", sentence=verdict.reason)]
+    return catches_of(compare_logged(stores, reference, name))
+
+
+def catches_of(verdict: Verdict) -> list[Catch]:
+    """What the comparison caught; RoadworthyError where it could not compare, because then it caught nothing."""
+    if verdict.ruling not in ("pass", "fail"):
+        raise RoadworthyError(f"what the scorer elsewhere logged could not be compared: {verdict.reason}")
+    caught = Catch(stage="gate", guard=CHECK, how="refused", sentence=verdict.reason)
+    return [caught] if verdict.ruling == "fail" else []
 
 
 def main(arguments: Sequence[str]) -> None:

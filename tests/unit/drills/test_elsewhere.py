@@ -10,10 +10,11 @@ from roadworthy.drills import p08_string_parsing as p08
 from roadworthy.drills import p09_reimplementation as p09
 from roadworthy.drills.cell import opened
 from roadworthy.drills.deployment import Deployment
-from roadworthy.drills.elsewhere import answered_elsewhere
+from roadworthy.drills.elsewhere import answered_elsewhere, catches_of
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.result import Cell
 from roadworthy.errors import RoadworthyError
+from roadworthy.verdict import Verdict
 
 Drilled = Callable[..., Cell]
 
@@ -27,6 +28,15 @@ def test_a_scorer_elsewhere_that_says_the_same_is_no_fault_and_one_that_dies_is_
         broken.patch("elsewhere", p09.score_coarsely, digits="seven")
         with pytest.raises(RoadworthyError, match="the scorer elsewhere ended with status 1: TypeError"):
             answered_elsewhere(broken, stores, "trip-delay@2")
+
+
+def test_what_could_not_be_compared_is_no_catch() -> None:
+    """A log that holds nothing yet says nothing of guards."""
+    verdict = Verdict(
+        check="reimplementation", subject="m@2 as m-elsewhere", ruling="insufficient", n=0, reason="n=0"
+    )
+    with pytest.raises(RoadworthyError, match="could not be compared: n=0"):
+        catches_of(verdict)
 
 
 def test_one_that_is_missed_harms_all_of_its_traffic(drilled: Drilled) -> None:
