@@ -63,7 +63,8 @@ def compare_logged(stores: Stores, reference: str, logged: str, *, tolerance: fl
     row = stores.versions.resolve(reference)
     scorer = stores.scorer(row)
     table = stores.log().predictions(logged, namespace=stores.settings.namespace)
-    table = table.filter(pc.equal(table.column("status"), "ok")).slice(max(0, table.num_rows - ROWS))
+    table = table.filter(pc.equal(table.column("status"), "ok"))
+    table = table.slice(max(0, table.num_rows - ROWS))
     limit = Limit("<=", scorer.predictor.tolerance if tolerance is None else tolerance)
     about = {
         "check": CHECK,

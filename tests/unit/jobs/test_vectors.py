@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
 from roadworthy.cli.app import app
@@ -24,8 +25,10 @@ from small_workspace import MODEL, Small
 SECOND = "trip-delay-in-go"
 
 
-def _log(stores: Stores, says: Callable[[float], float] = lambda output: output, *, leave: int = 0) -> Scorer:
-    """Let the second implementation answer the golden requests, as it does, and log that."""
+def _log(
+    stores: Stores, says: Callable[[float], float] = lambda output: output, *, leave: int = 0, broke: int = 0
+) -> Scorer:
+    """Let the second implementation answer the golden requests, as it does, and log that; it broke on the first."""
     scorer = stores.scorer(stores.versions.get(MODEL, 1))
     fields = tuple(field for field in scorer.log_schema.fields if field.role == "input")
     journal = Journal(NodeDirectory(stores.settings.nodes / "elsewhere").journals, 0)
@@ -41,6 +44,7 @@ def _log(stores: Stores, says: Callable[[float], float] = lambda output: output,
                 model=SECOND, version=1, schema=schema, unit="", event_time=at + place, logged_at=at + place,
                 inputs=tuple(row[field.name] for field in fields), encoded=b"",
                 output=Number(says(float(golden.prediction))), role="champion", plan=0, node="elsewhere",
+                status="error" if place < broke else "ok", error="down" if place < broke else "",
             )
             for place, (golden, row) in enumerate(zip(goldens, batch.rows(scorer.schema), strict=True))
         ]
@@ -83,6 +87,15 @@ def test_one_that_was_not_asked_everything_is_not_passed(own_stores: Stores) -> 
     verdict = compare_logged(own_stores, f"{MODEL}@1", SECOND)
     assert verdict.ruling == "insufficient"
     assert "of 34 golden requests have no logged answer, the first is 'ordinary" in verdict.reason
+
+
+def test_failed_answers_take_no_place_among_the_newest(
+    own_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 34 of which 4 failed the newest 30 that there are, not those left when 4 more are cut away."""
+    monkeypatch.setattr("roadworthy.jobs.vectors.ROWS", 30)
+    _log(own_stores, broke=4)
+    assert compare_logged(own_stores, f"{MODEL}@1", SECOND).n == 30
 
 
 def test_one_that_logged_nothing_is_not_passed(small_stores: Stores) -> None:
