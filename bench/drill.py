@@ -1,7 +1,7 @@
 """`make drill`: every fault of the catalogue, injected into a copy of the flights deployment; which guard noticed?
 
-With `--full`, five seeds at moderate severity, every fault once with its guards off, severities from mild to severe by
-two seeds each, and then other models: one of bank marketing, and a network. It goes on where it was ended.
+With `--full`, five seeds at moderate severity, every fault once with its guards off, severities from mild to severe, and
+then other models: one of bank marketing, and a network. It goes on where it was ended.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -24,9 +23,8 @@ from roadworthy.cli.output import table
 from roadworthy.cli.progress import progress
 from roadworthy.drills.catalogue import faults
 from roadworthy.drills.clean import WINDOWS, Clean, clean_windows
-from roadworthy.drills.fault import Fault
 from roadworthy.drills.healthy import ROWS
-from roadworthy.drills.matrix import Matrix, Wanted, healthy_in, run, wanted
+from roadworthy.drills.matrix import Matrix, healthy_in, run, wanted
 from roadworthy.drills.page import write_page
 from roadworthy.drills.wording import COLUMNS, lines, summary
 from roadworthy.jobs.ingest import ingest_file
@@ -34,10 +32,9 @@ from roadworthy.settings import Settings
 
 EXAMPLES = ROOT / "examples"
 
-#: Of a full run: seeds of each fault's moderate severity; severities from mild to severe beside it, and their seeds.
+#: Of a full run: seeds of each fault's moderate severity, and severities from mild to severe beside it.
 SEEDS = 5
 SEVERITIES = (0.02, 0.1, 0.3, 1.0)
-CURVE_SEEDS = 2
 
 #: How often a healthy candidate may be refused, and a healthy fortnight alarmed about, at most.
 FALSE_ALARMS = 0.05
@@ -91,6 +88,7 @@ def main() -> int:
     parser.add_argument(
         "--model", choices=known, help="by default flights; with --full all, one after the other"
     )
+    parser.add_argument("--no-curves", action="store_true", help="with --full: moderate severity only")
     given = parser.parse_args()
     only = tuple(name.strip() for name in given.only.split(",") if name.strip())
     names = [given.model] if given.model else list(known) if given.full else ["flights"]
@@ -99,12 +97,16 @@ def main() -> int:
         if known[name].lacking:
             Console(highlight=False, markup=False).print(f"{name}: not drilled, {known[name].lacking}")
         else:
-            failed += _drill(name, known[name], only, full=given.full)
+            failed += _drill(name, known[name], only, full=given.full, curves=not given.no_curves)
     return 1 if failed else 0
 
 
-def _drill(name: str, drilled: Drilled, only: tuple[str, ...], *, full: bool) -> int:
-    """Drill one model, show what came of it, and return how many cells are not as they must be."""
+def _drill(name: str, drilled: Drilled, only: tuple[str, ...], *, full: bool, curves: bool) -> int:
+    """Drill one model, show what came of it, and return how many cells are not as they must be.
+
+    full     five seeds of flights, one of others, and every fault with its guards off
+    curves   with `full`: severities from mild to severe too, of flights
+    """
     started = time.monotonic()
     settings = Settings(ROOT / "build" / "drill" / name)
     definition = EXAMPLES / drilled.file
@@ -115,10 +117,12 @@ def _drill(name: str, drilled: Drilled, only: tuple[str, ...], *, full: bool) ->
             live_from=drilled.live_from, progress=report,
         )  # fmt: skip
         resumed = (healthy.home / "control.json").exists()
-        curves = full and name == "flights"
-        matrix = run(
-            healthy, list(_cells(faults(only or drilled.only), full=full, curves=curves)), progress=report
-        )
+        flights = full and name == "flights"
+        chosen = faults(only or drilled.only)
+        cells = list(wanted(chosen, (None,), range(SEEDS if flights else 1), ablation=full))
+        if flights and curves:  # last, so that a run that was ended has drilled what tells most
+            cells += wanted([fault for fault in chosen if fault.graded], SEVERITIES, [0])
+        matrix = run(healthy, cells, progress=report)
         clean = clean_windows(healthy, windows=WINDOWS, progress=report)
     _show(matrix, clean, write_page(settings.reports, matrix, clean))
     bench = "drill" if name == "flights" else f"drill-{name}"
@@ -130,15 +134,6 @@ def _drill(name: str, drilled: Drilled, only: tuple[str, ...], *, full: bool) ->
         timed=not (full or resumed or only),
     )
     return len(matrix.failures())
-
-
-def _cells(chosen: tuple[Fault, ...], *, full: bool, curves: bool) -> Iterator[Wanted]:
-    """What is drilled, the most telling first, so that a run that was ended has said most of it."""
-    yield from wanted(chosen, (None,), range(SEEDS if curves else 1), ablation=full)
-    if curves:
-        graded = [fault for fault in chosen if fault.graded]
-        for seed in range(CURVE_SEEDS):
-            yield from wanted(graded, SEVERITIES, [seed])
 
 
 def _show(matrix: Matrix, clean: Clean, page: Path) -> None:

@@ -147,6 +147,7 @@ VARIANTS: tuple[Fault, ...] = (
         title="a column that is filled in after the event becomes an input",
         inject=_use_it,
         moderate=0.5,
+        graded=False,
         applies=_has_column,
     ),
     replace(

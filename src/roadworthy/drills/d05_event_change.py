@@ -73,6 +73,10 @@ FAULT = Fault(
 )
 
 VARIANTS = (
-    replace(FAULT, variant="renamed", title="a column comes under another name", inject=_renamed),
-    replace(FAULT, variant="dropped", title="a number comes as 0 in every row", inject=_dropped),
+    replace(
+        FAULT, variant="renamed", title="a column comes under another name", inject=_renamed, graded=False
+    ),
+    replace(
+        FAULT, variant="dropped", title="a number comes as 0 in every row", inject=_dropped, graded=False
+    ),
 )
