@@ -1,7 +1,7 @@
 """`make drill`: every fault of the catalogue, injected into a copy of the flights deployment; which guard noticed?
 
-With `--full`, five seeds at moderate severity, every fault once with its guards off, severities from mild to severe, and
-then other models: one of bank marketing, and a network. It goes on where it was ended.
+With `--full`, five seeds at moderate severity, every fault once with its guards off, severities from mild to severe,
+and then other models: one of bank marketing, and a network. It goes on where it was ended.
 """
 
 from __future__ import annotations
