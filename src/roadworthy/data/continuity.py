@@ -46,8 +46,8 @@ CHANCE = 3.0
 #: A column of text with more values than this names things, of which new ones come every day.
 MOST_TEXTS = 1_000
 
-#: A factor that is a unit's within this, as a logarithm, is called by that name.
-ABOUT = 0.08
+#: A factor that is a unit's within this, as a logarithm, is called by that name; one within the other is tried.
+ABOUT, NEAR = 0.08, 0.25
 #: What a number is multiplied by when its unit changes, and how that is called.
 UNITS = {
     1.609344: "kilometres for miles", 3.28084: "feet for metres", 2.20462: "pounds for kilograms",
@@ -55,6 +55,8 @@ UNITS = {
     24.0: "hours for days", 86_400.0: "seconds for days", 100.0: "hundredths for wholes",
     1_000.0: "thousandths for wholes", 1_000_000.0: "millionths for wholes",
 }  # fmt: skip
+#: The same in both directions.
+RATIOS = UNITS | {1 / factor: " for ".join(reversed(name.split(" for "))) for factor, name in UNITS.items()}
 
 
 def breaks(batch: pa.Table, stored: pa.Table, schema: TableSchema) -> list[Fault]:
@@ -214,35 +216,49 @@ def _scale(name: str, new: Floats, old: Floats, days: Ints | None, before: Ints 
     was = float(np.median(medians[-BEFORE:]))
     if was <= 0 or now <= 0:
         return []
-    times = now / was
     recent = old if before is None else old[before > before.max() - BEFORE]
-    if not _same_shape(new, recent):
+    times = _factor(new, recent, now / was)
+    if times is None:
         return []
     least = np.log(TIMES_UNTOLD) if moved is None else max(np.log(TIMES), MARGIN * moved)
     if abs(np.log(times)) <= least:
         return []
     expected = f"numbers of the size that they had (half of them {was:,.6g} or more, those of 0 left out)"
-    got = f"numbers {times:,.3g} times as large (half of them {now:,.6g} or more){_unit(times)}"
+    got = f"numbers {times:,.5g} times as large (half of them {now:,.6g} or more){_unit(times)}"
     return [Fault(f"$.{name}", expected, got, int(np.isfinite(new).sum()))]
 
 
-def _same_shape(new: Floats, old: Floats) -> bool:
-    """Whether values are distributed as before but for their place and scale, which is what another unit does to them.
+def _factor(new: Floats, old: Floats, times: float) -> float | None:
+    """By what all values were multiplied, if they are distributed as before but for that, as in another unit.
 
-    By the Kolmogorov-Smirnov distance after both were shifted by their median and divided by their interquartile range;
-    a storm, a holiday or a new market changes the shape as well. Where most values are 0 there is no shape.
+    times   the ratio of medians; of few rows, or of values that come in lumps, it may be far off
+
+    None where the shape is another, as after a storm, a holiday or in a new market, or where most values are 0. Known
+    units near the ratio are tried first; then both are shifted by the median and divided by the interquartile range.
     """
-    scaled = []
-    for values in (new, old):
-        there = values[np.isfinite(values)]
-        low, middle, high = np.percentile(there, (25, 50, 75)) if there.size >= MIN_ROWS else (0.0, 0.0, 0.0)
-        if high <= low or np.mean(there != 0) < MOST:
-            return False
-        scaled.append(np.sort((there - middle) / (high - low)))
-    one, other = scaled
-    both = np.round(np.concatenate(scaled), 9)
-    apart = np.searchsorted(np.round(one, 9), both, "right") / one.size
-    apart = apart - np.searchsorted(np.round(other, 9), both, "right") / other.size
+    one, other = new[np.isfinite(new)], old[np.isfinite(old)]
+    if min(one.size, other.size) < MIN_ROWS or min(np.mean(one != 0), np.mean(other != 0)) < MOST:
+        return None
+    near = {abs(np.log(times / ratio)): ratio for ratio in RATIOS}
+    for off, ratio in sorted(near.items()):
+        if off < NEAR and _alike(one / ratio, other):
+            return ratio
+    shifted = []
+    for values in (one, other):
+        low, middle, high = np.percentile(values, (25, 50, 75))
+        if high <= low:
+            return None
+        shifted.append((values - middle) / (high - low))
+    return times if _alike(*shifted) else None
+
+
+def _alike(one: Floats, other: Floats) -> bool:
+    """Whether two samples are of one distribution, by the Kolmogorov-Smirnov distance."""
+    one, other = np.sort(np.round(one, 9)), np.sort(np.round(other, 9))
+    both = np.concatenate([one, other])
+    apart = (
+        np.searchsorted(one, both, "right") / one.size - np.searchsorted(other, both, "right") / other.size
+    )
     return bool(np.abs(apart).max() <= SHAPE + 1.0 / np.sqrt(one.size))
 
 
@@ -273,12 +289,8 @@ def _moved(medians: Floats, length: int) -> float | None:
 
 def _unit(times: float) -> str:
     """How a change of unit by about so much is called, as the medians of few rows tell it; "" where it is none."""
-    ratios = dict(UNITS)
-    for factor, name in UNITS.items():
-        first, _, second = name.partition(" for ")
-        ratios[1 / factor] = f"{second} for {first}"
-    nearest = min(ratios, key=lambda ratio: abs(np.log(times / ratio)))
-    return f", as {ratios[nearest]}" if abs(np.log(times / nearest)) < ABOUT else ""
+    nearest = min(RATIOS, key=lambda ratio: abs(np.log(times / ratio)))
+    return f", as {RATIOS[nearest]}" if abs(np.log(times / nearest)) < ABOUT else ""
 
 
 def _renamed(name: str, new: pa.ChunkedArray, old: pa.ChunkedArray) -> list[Fault]:

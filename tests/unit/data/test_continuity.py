@@ -183,7 +183,7 @@ def test_a_table_without_time_is_compared_as_a_whole() -> None:
         )
 
     assert found(cars("b", 2.0), cars("a", 1.0), fleet) == []
-    assert "992 times as large" in found(cars("b", 1000.0), cars("a", 1.0), fleet)[0]
+    assert "1,000 times as large" in found(cars("b", 1000.0), cars("a", 1.0), fleet)[0]
 
 
 def test_a_column_that_is_empty_now_was_dropped_upstream() -> None:
@@ -203,6 +203,20 @@ def test_values_that_are_called_otherwise_were_renamed() -> None:
     assert "expected mostly values that were there before, such as " in renamed
     assert "got new ones, such as 'NORTH'" in renamed
     assert found(rides(NEXT, zone=["west"] * 30 + ["north"] * (n - 30))) == []
+
+
+def test_another_unit_is_found_where_values_come_in_lumps() -> None:
+    """Half of the trips are 4.0 miles or less, in the new week 4.8: the median jumps from one lump to the next."""
+    lumps, chance = np.array([1.0, 2.0, 4.0, 4.8, 9.0]), np.random.default_rng(3)
+    before = rides(
+        range(WEEKS * 7), miles=chance.choice(lumps, BEFORE.num_rows, p=[0.2, 0.2, 0.12, 0.13, 0.35])
+    )
+    n = rides(NEXT).num_rows
+    week = chance.choice(lumps, n, p=[0.2, 0.2, 0.08, 0.17, 0.35])
+    (said,) = found(rides(NEXT, miles=week * 1.609344), before)
+    assert "got numbers 1.6093 times as large" in said
+    assert "as kilometres for miles" in said
+    assert found(rides(NEXT, miles=week), before) == []
 
 
 def test_with_less_than_three_weeks_of_history_nothing_is_said() -> None:
