@@ -149,7 +149,7 @@ def _publish(name: str, matrix: Matrix, clean: Clean, seconds: float, *, timed: 
     """Keep the figures; `timed`: whether all of it was done now, so that the time is that of the whole matrix."""
     guarded = [cell for cell in matrix.cells if not (cell.off or cell.skipped) and cell.moderate]
     caught = sum(cell.outcome == "caught" for cell in guarded)
-    before = sum(cell.first is not None and cell.first.stage != "live" for cell in guarded)
+    before = sum(cell.first is not None and cell.first.stage in ("data", "gate") for cell in guarded)
     unguarded = [cell for cell in matrix.cells if cell.off and not (cell.skipped or cell.error)]
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     figures = {

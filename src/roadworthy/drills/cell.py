@@ -22,7 +22,7 @@ from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.elsewhere import answered_elsewhere
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.launcher import failures_of, launched, relaying
-from roadworthy.drills.living import live
+from roadworthy.drills.living import Lived, live
 from roadworthy.drills.result import Catch, Cell, Control, How
 from roadworthy.drills.server import patches_file, write_patches
 from roadworthy.errors import RoadworthyError, SchemaError
@@ -31,6 +31,7 @@ from roadworthy.jobs.gate import gate
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.train import train
+from roadworthy.jobs.training_advice import about, advice_on
 
 #: What a user's file of tables says, for one batch that a drill delivers.
 _TABLES = """from dataclasses import replace
@@ -101,21 +102,42 @@ class _Drill:
                 except RoadworthyError as refusal:
                     catch = Catch(stage="data", guard="train", how="refused", sentence=str(refusal))
                     return self._stage([catch])
+                advised = self._stage(self._advised(stores, reference))
+                if advised.catches:
+                    return advised
             if self.deployment.patched("elsewhere"):
                 found = self._stage(answered_elsewhere(self.deployment, stores, reference))
                 return found if found.catches else msgspec.structs.replace(found, harmed=1.0)
-            if self.fault.stage != "live":
+            if self.fault.stage in ("data", "gate"):
                 gated = self._stage(gate_catches(ask_gate(self.deployment, stores, reference), self.control))
                 if gated.catches:
                     return gated
                 if not self.fault.live:
                     return msgspec.structs.replace(gated, harmed=1.0)
             lived = live(self.deployment, stores, reference, self.control, self.off)
-            found = self._stage(lived.catches)
+            found = self._stage(lived.catches or self._afterwards(stores, reference, lived))
             rows = found.catches[0].rows if found.catches else lived.rows
             return msgspec.structs.replace(
                 found, live_rows=lived.rows, harmed=rows / lived.rows if lived.rows else 0.0
             )
+
+    def _afterwards(self, stores: Stores, reference: str, lived: Lived) -> list[Catch]:
+        """What a person is told who asks what a fault touched, where nothing noticed it before."""
+        if self.fault.after is None:
+            return []
+        answered = lived.rows - lived.refused
+        told = self.fault.after(self.deployment, stores, reference, answered)
+        seconds = (self.deployment.timeline.live_until - self.deployment.timeline.live_from).total_seconds()
+        if not told:
+            return []
+        guard = self.fault.guards[0]
+        return [Catch(stage="after", guard=guard, how="told", sentence=told, rows=answered, seconds=seconds)]
+
+    def _advised(self, stores: Stores, reference: str) -> list[Catch]:
+        """What training said of its rows that it did not say without the fault."""
+        said = advice_on(stores, stores.versions.resolve(reference))
+        new = [sentence for sentence in said if about(sentence) not in self.control.train]
+        return [Catch(stage="data", guard="train", how="warning", sentence=sentence) for sentence in new]
 
     def _stage(self, catches: list[Catch]) -> Cell:
         """The cell with what a stage caught, guards that are off left out."""

@@ -18,8 +18,8 @@ severity, chance)` changes a copy of a healthy deployment where the fault happen
 The frame (`cell`) does the rest, with the same code as production: ingest what was rewritten, train the candidate as
 of `deployment.timeline.live_from` where anything it is made from changed (else the healthy candidate is taken), ask
 the gate, and, if nothing caught it and `live` is set, release it and replay real traffic until something does.
-Guards that also fail without the fault are not counted. A fault that begins only after the release (`stage="live"`)
-skips the gate.
+Guards that also fail without the fault are not counted. A fault that begins, or is known, only after the release
+(`stage="live"` or `"after"`) skips the gate.
 
     def inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
         deployment.redeclare(estimator="LGBMClassifier(n_estimators=1)", imports="from lightgbm import LGBMClassifier")
@@ -39,11 +39,17 @@ from typing import Literal
 import numpy as np
 
 from roadworthy.drills.deployment import Deployment
+from roadworthy.jobs.stores import Stores
 
-#: Where a fault can be caught: when data come in, before any traffic, or by what watches the traffic.
-Stage = Literal["data", "gate", "live"]
+#: Where a fault can be caught: when data come in, before any traffic, by what watches the traffic, or afterwards.
+#: `after`: nobody could have known; a person learns of it, and asks what it touched.
+Stage = Literal["data", "gate", "live", "after"]
 
-STAGES: tuple[Stage, ...] = ("data", "gate", "live")
+STAGES: tuple[Stage, ...] = ("data", "gate", "live", "after")
+
+#: A deployment with its workspace, the version that answered, how many answers callers had → what a person is told of
+#: all that the fault touched, or "" where that is not the truth.
+After = Callable[[Deployment, Stores, str, int], str]
 
 Inject = Callable[[Deployment, float, np.random.Generator], None]
 
@@ -69,6 +75,7 @@ class Fault:
     moderate   the severity at which it must be caught: what costs 5 % relative log loss or touches 5 % of rows
     graded     whether its severity makes a difference; without it there is one severity to drill, the moderate one
     live       whether it has a live half, to be replayed when nothing before caught it
+    after      asked when the replay ended and nobody had noticed; for faults of the stage `after`
     applies    "" where the model can have this fault, else why it cannot, as a sentence
     """
 
@@ -83,6 +90,7 @@ class Fault:
     moderate: float = 0.5
     graded: bool = True
     live: bool = False
+    after: After | None = None
     applies: Callable[[Deployment], str] = always
 
     @property

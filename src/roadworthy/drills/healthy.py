@@ -46,6 +46,7 @@ from roadworthy.jobs.sender import Sender
 from roadworthy.jobs.stores import Stores
 from roadworthy.jobs.tick import tick
 from roadworthy.jobs.train import train
+from roadworthy.jobs.training_advice import about, advice_on
 from roadworthy.model import Model, load_definition
 from roadworthy.traffic import fraction
 
@@ -232,6 +233,7 @@ def control_of(healthy: Deployment, room: Path) -> Control:
         gated = stores.gates.latest_gate(described.model, described.candidate)
         assert gated is not None, "a healthy deployment has gated its candidate"
         report = msgspec.convert(gated.report, GateReport)
+        said = advice_on(stores, stores.versions.get(described.model, described.candidate))
     copied = healthy.copy(room)
     try:
         with opened(copied) as stores:
@@ -241,6 +243,7 @@ def control_of(healthy: Deployment, room: Path) -> Control:
     finally:
         shutil.rmtree(room, ignore_errors=True)
     found = tuple(dict.fromkeys((catch.guard, catch.part) for catch in lived.catches))
-    control = Control(data=odd, gate=not_passed(report), live=found)
+    advised = tuple(about(sentence) for sentence in said)
+    control = Control(data=odd, train=advised, gate=not_passed(report), live=found)
     write_whole(kept, msgspec.json.encode(control))
     return control

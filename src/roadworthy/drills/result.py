@@ -6,11 +6,11 @@ from typing import Literal
 
 import msgspec
 
-from roadworthy.drills.fault import Stage
+from roadworthy.drills.fault import STAGES, Stage
 
 #: What became of it: it was refused, or only held for want of evidence, taken back, or a person was told (an alarm, or
-#: only a warning).
-How = Literal["refused", "held", "rolled back", "alarm", "warning"]
+#: only a warning), or told all when they asked.
+How = Literal["refused", "held", "rolled back", "alarm", "warning", "told"]
 
 
 class Catch(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +77,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
             return "error"
         if self.first is None:
             return "missed"
-        order: tuple[Stage, ...] = ("data", "gate", "live")
-        return "caught" if order.index(self.first.stage) <= order.index(self.due) else "late"
+        return "caught" if STAGES.index(self.first.stage) <= STAGES.index(self.due) else "late"
 
     @property
     def guards(self) -> tuple[str, ...]:
@@ -90,10 +89,12 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     """What guards say without any fault: real drift, thin evidence. None of it counts as a catch.
 
     data   (batch, path) of what ingestion finds odd in batches of the history as they are
+    train  what training has to say of the healthy candidate's rows, such as `Few rows`
     gate   (check, part) of verdicts on the healthy candidate that are not `pass`
     live   (check, part) of alarms and failing guards while the healthy candidate answered
     """
 
     data: tuple[tuple[str, str], ...] = ()
+    train: tuple[str, ...] = ()
     gate: tuple[tuple[str, str], ...] = ()
     live: tuple[tuple[str, str], ...] = ()

@@ -21,7 +21,7 @@ COLUMNS = (
 )
 
 #: Where a fault is caught, as a phrase.
-WHEN = {"data": "as data come in", "gate": "at the gate", "live": "in live traffic"}
+WHEN = {"data": "as data come in", "gate": "at the gate", "live": "in live traffic", "after": "afterwards"}
 
 #: Longest sentence of a table.
 LONGEST = 110
@@ -68,7 +68,7 @@ def after(first: Catch | None) -> str:
     """
     if first is None:
         return ""
-    if first.stage != "live":
+    if first.stage in ("data", "gate"):
         return "before traffic"
     return f"{first.rows:,} rows, {duration(first.seconds)}"
 

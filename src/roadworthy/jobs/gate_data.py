@@ -102,12 +102,12 @@ def count_questions(
 
 def data_facts(stores: Stores, row: VersionRow, home: Path) -> DataFacts | None:
     """What was kept in `home` when the version was trained, beside earlier ones; None where that is not there."""
-    kept = _read(home)
+    kept = kept_days(home)
     if kept is None:
         return None
     before = [other for other in stores.versions.all(row.model) if other.version < row.version]
     before.sort(key=lambda other: other.version)
-    newest = None if not before else _read(home.parent / before[-1].digest)
+    newest = None if not before else kept_days(home.parent / before[-1].digest)
     earlier = [_earlier(other, newest if other is before[-1] else None) for other in before]
     return DataFacts(
         first_day=kept.first_day,
@@ -136,7 +136,8 @@ def data_facts(stores: Stores, row: VersionRow, home: Path) -> DataFacts | None:
     )
 
 
-def _read(home: Path) -> KeptDays | None:
+def kept_days(home: Path) -> KeptDays | None:
+    """What was counted when the version was trained whose evidence lies in `home`; None where nothing was."""
     path = home / DAYS_FILE
     if not path.is_file():
         return None

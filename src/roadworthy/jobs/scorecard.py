@@ -136,7 +136,7 @@ def read_rehearsal(file: Path) -> Rehearsal:
     return Rehearsal(done=len(done), caught=sum(cell.in_time for cell in done))
 
 
-_Stage = Literal["data", "gate", "live"]
+_Stage = Literal["data", "gate", "live", "after"]
 
 
 class _Catch(msgspec.Struct):

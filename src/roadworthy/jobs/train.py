@@ -37,7 +37,7 @@ from roadworthy.jobs.hiding import hide_questions
 from roadworthy.jobs.outcome_times import OUTCOME_KNOWN_AT
 from roadworthy.jobs.questions import Questions, load_questions
 from roadworthy.jobs.stores import Stores
-from roadworthy.jobs.training_advice import advice
+from roadworthy.jobs.training_advice import advice_on
 from roadworthy.model import Definition, Model, load_definition
 from roadworthy.profiles.reference import build_reference
 from roadworthy.registry.artifact import publish
@@ -275,7 +275,7 @@ def _register(
     return TrainedVersion(
         reference=f"{model.name}@{version}", model=model.name, version=version, digest=digest, known=known,
         rows=trained.labelled, holdout_rows=later.n, metrics=metrics, baseline=baseline,
-        redeclared=redeclared, advice=_advice(stores, model.name, version, days),
+        redeclared=redeclared, advice=advice_on(stores, stores.versions.get(model.name, version)),
     )  # fmt: skip
 
 
@@ -303,11 +303,6 @@ def _declared(model: Model) -> dict[str, Any]:
         DETAIL: declared_times(model),
         **judging,
     }
-
-
-def _advice(stores: Stores, model: str, version: int, days: KeptDays) -> tuple[str, ...]:
-    before = [row.run.rows for row in stores.versions.all(model) if row.version < version]
-    return tuple(advice(days.training, days.held_out, before[-1] if before else None))
 
 
 def _served_elsewhere(stores: Stores, model: str) -> int:

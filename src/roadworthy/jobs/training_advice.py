@@ -1,6 +1,6 @@
 """What to say to a person whose training set is small, unevenly split or suddenly large; nothing of it blocks.
 
-Not here: the checks of the gate, which do.
+Not here: the checks of the gate, which do. Each sentence begins with what it is about, and a colon.
 """
 
 from __future__ import annotations
@@ -9,12 +9,25 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
+from roadworthy.jobs.gate_data import kept_days
+from roadworthy.jobs.stores import Stores
+from roadworthy.registry.versions import VersionRow
+
 #: With so many rows or fewer, clean labels and even splits matter most.
 SMALL = 10_000
 #: A set so many times as large as the last one is another set.
 LARGER = 10.0
 #: How improbable a split may be before it is called uneven.
 CHANCE = 0.05
+
+
+def advice_on(stores: Stores, row: VersionRow) -> tuple[str, ...]:
+    """What there is to say of the rows that a version was trained on; nothing where they were not counted."""
+    days = kept_days(stores.settings.evidence / row.digest)
+    if days is None:
+        return ()
+    before = [other.run.rows for other in stores.versions.all(row.model) if other.version < row.version]
+    return tuple(advice(days.training, days.held_out, before[-1] if before else None))
 
 
 def advice(training: tuple[int, int], held_out: tuple[int, int], before: int | None) -> list[str]:
@@ -30,14 +43,14 @@ def advice(training: tuple[int, int], held_out: tuple[int, int], before: int | N
     said = []
     if before is not None and training[0] > LARGER * before:
         said.append(
-            f"{training[0]:,} rows are more than {LARGER:g} times the {before:,} of the version before: look where "
-            "they are from, and at the labels of a sample, before you trust what is measured on them"
+            f"Another set: {training[0]:,} rows are more than {LARGER:g} times the {before:,} of the version before. "
+            "Look where they are from, and at the labels of a sample, before you trust what is measured on them"
         )
     if rows > SMALL:
         return said
     said.append(
-        f"{rows:,} labelled rows are few (at most {SMALL:,}): a clean label gains more than another model, and the "
-        "held-out rows decide by luck unless outcomes are shared out evenly"
+        f"Few rows: at most {SMALL:,} labelled ones are few, and these are {rows:,}. A clean label gains more than "
+        "another model, and the held-out rows decide by luck unless outcomes are shared out evenly"
     )
     if held_out[0] and hits and _luck(rows, hits, *held_out) < CHANCE:
         shares = f"{training[1] / max(training[0], 1):.1%} of {training[0]:,} training rows have the outcome"
@@ -46,6 +59,15 @@ def advice(training: tuple[int, int], held_out: tuple[int, int], before: int | N
             f"({held_out[1]:,}, even would be {hits * held_out[0] / rows:.0f})"
         )
     return said
+
+
+def about(sentence: str) -> str:
+    """What a sentence of advice is about.
+
+    >>> about("Uneven split: 35.0% of 80 training rows")
+    'Uneven split'
+    """
+    return sentence.partition(":")[0]
 
 
 def _luck(rows: int, hits: int, drawn: int, drawn_hits: int) -> float:

@@ -58,12 +58,15 @@ def broken(healthy: Deployment, tmp_path: Path) -> Deployment:
 
 Drilled = Callable[..., Cell]
 
+#: What is said of the small model without any fault.
+CONTROL = Control(train=("Few rows",))
+
 
 @pytest.fixture
 def drilled(healthy: Deployment, tmp_path: Path) -> Drilled:
-    """Drills a fault on the small model: `drilled(fault, severity=..., seed=..., off=...)`, nothing else failing."""
+    """Drills a fault on the small model: `drilled(fault, severity=..., seed=..., off=...)`."""
 
     def drill(fault: Fault, **more: object) -> Cell:
-        return run_cell(healthy, Control(), fault, tmp_path / "cell", **more)  # type: ignore[arg-type]  # as it takes
+        return run_cell(healthy, CONTROL, fault, tmp_path / "cell", **more)  # type: ignore[arg-type]  # as it takes
 
     return drill

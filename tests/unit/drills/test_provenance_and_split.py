@@ -1,0 +1,41 @@
+"""D8 and D9: what a wrong list touched is told to whom asks, and few rows that are split unevenly before any gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from roadworthy.drills import d08_bad_provenance as d08
+from roadworthy.drills import d09_unbalanced_split as d09
+from roadworthy.drills.cell import opened
+from roadworthy.drills.deployment import Deployment
+from roadworthy.drills.result import Cell
+
+Drilled = Callable[..., Cell]
+
+
+def test_lineage_names_what_learned_from_a_wrong_list_and_whom_that_answered(drilled: Drilled) -> None:
+    """Nobody could have known; all of the traffic was answered by then."""
+    cell = drilled(d08.FAULT)
+    assert (cell.outcome, cell.guards, cell.harmed) == ("caught", ("trace",), 1.0)
+    assert cell.catches[0].stage == "after"
+    assert "trip-delay@3 was trained on" in cell.catches[0].sentence
+    assert cell.catches[0].rows == cell.live_rows
+
+
+def test_a_lineage_that_is_not_the_truth_is_no_catch(broken: Deployment) -> None:
+    """The candidate does not answer, so what is said of its answers cannot be right."""
+    d08.FAULT.inject(broken, 0.05, np.random.default_rng(1))
+    with opened(broken) as stores:
+        assert d08.lineage(broken, stores, "trip-delay@2", 10) == ""
+
+
+def test_few_rows_that_are_split_unevenly_are_not_trained_on(drilled: Drilled) -> None:
+    """Nothing can be measured on two rows. That rows are few is said of this model anyway, and does not count."""
+    cell = drilled(d09.FAULT)
+    assert cell.outcome == "caught", cell
+    assert (cell.catches[0].stage, cell.catches[0].guard) == ("data", "train")
+    assert "one outcome is too rare" in cell.catches[0].sentence
+    less = drilled(d09.FAULT, severity=0.2)
+    assert "Few rows" not in {catch.sentence.partition(":")[0] for catch in less.catches}
