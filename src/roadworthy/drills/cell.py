@@ -246,7 +246,8 @@ def ask_gate(deployment: Deployment, stores: Stores, reference: str) -> GateRepo
 def gate_catches(report: GateReport, control: Control) -> list[Catch]:
     """Verdicts that keep the candidate from advancing, and advisory ones that fail, but for those of the control.
 
-    Those that refuse it come first, then those that hold it for want of evidence or because a check broke.
+    Those that refuse it come first, because they fail or because what they measure broke, such as a server that does
+    not start; then those that only hold it for want of evidence.
     """
     order: tuple[How, ...] = ("refused", "held", "warning")
     blocking = {(each.check, each.subject) for each in report.decision.blocking}
@@ -255,7 +256,7 @@ def gate_catches(report: GateReport, control: Control) -> list[Catch]:
         part = verdict.subject.removeprefix(report.subject).strip()
         blocks = (verdict.check, verdict.subject) in blocking
         if (blocks or verdict.ruling == "fail") and (verdict.check, part) not in control.gate:
-            how: How = "warning" if not blocks else "refused" if verdict.ruling == "fail" else "held"
+            how: How = "warning" if not blocks else "held" if verdict.ruling == "insufficient" else "refused"
             found.append(
                 Catch(stage="gate", guard=verdict.check, how=how, sentence=verdict.reason, part=part)
             )
