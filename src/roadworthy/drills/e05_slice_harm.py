@@ -3,8 +3,9 @@
 In the field an experiment was won on average and lost by those who mattered. Here the labels of one group of rows are
 wrong in training: a share of them says the opposite. The other rows, most of them, are learned as before.
 
-The group is the smallest value of a declared slice, or else of a text that the model reads, with at least 5 % of the
-training rows. Severity is the share of its labels that say the opposite, up to a half: then they say nothing.
+The group is the largest value of a declared slice, or else of a text that the model reads, that has 5 % of the rows and
+no more than a half. Severity is the share of its labels that say the opposite, up to a half: then they say nothing. Of
+flights that is the largest airline; moderate turns 30 % of its labels, 5 % of all.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from roadworthy.jobs import train as training
 
 Fit = Callable[..., Any]
 
-#: Smallest share of the training rows that a group may be.
-SHARE = 0.05
+#: Smallest and largest share of the rows that a group may be.
+SHARE, LARGEST = 0.05, 0.5
 
 #: Share of the group's labels that say the opposite at most.
 MOST = 0.5
@@ -58,9 +59,9 @@ def group_of(deployment: Deployment) -> tuple[str, str]:
             text for file in files for text in pq.read_table(file, columns=[column])[column].to_pylist()
         ]
         names, counts = np.unique([text for text in values if text is not None], return_counts=True)
-        large = np.flatnonzero(counts >= SHARE * len(values))
-        if large.size > 1:
-            return column, str(names[large[np.argmin(counts[large])]])
+        groups = np.flatnonzero((counts >= SHARE * len(values)) & (counts <= LARGEST * len(values)))
+        if groups.size:
+            return column, str(names[groups[np.argmax(counts[groups])]])
     return "", ""
 
 

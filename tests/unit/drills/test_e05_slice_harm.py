@@ -26,7 +26,7 @@ def test_with_all_its_guards_off_it_is_missed(drilled: Drilled) -> None:
     assert drilled(e05.FAULT, off=e05.FAULT.guards).outcome == "missed"
 
 
-def test_the_group_is_the_smallest_value_of_a_declared_slice_that_is_large_enough(broken: Deployment) -> None:
+def test_the_group_is_the_largest_value_of_a_declared_slice_that_is_no_majority(broken: Deployment) -> None:
     """In the small town: an airport; a model that carries no text has no group."""
     assert e05.group_of(broken)[0] == "origin"
     assert e05.FAULT.applies(broken) == ""
