@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from copy import copy
 from dataclasses import fields, is_dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from roadworthy.drills.cell import opened
 from roadworthy.drills.deployment import Deployment
+from roadworthy.drills.pool import pool
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.catalogue import checks_as
 from roadworthy.gate.check import Check
@@ -117,10 +117,10 @@ def clean_windows(
     progress: Progress = lambda step, done, total: None,
 ) -> Clean:
     """Judge as many windows without a fault, by the gate and by the monitors, and count what is raised."""
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with pool(2) as workers:
         progress("clean windows", 0, 2)
-        gated = pool.submit(_gate, healthy.home, windows, seed)
-        monitored = pool.submit(_monitors, healthy.home, windows, seed)
+        gated = workers.submit(_gate, healthy.home, windows, seed)
+        monitored = workers.submit(_monitors, healthy.home, windows, seed)
         for number, _ in enumerate(as_completed([gated, monitored]), 1):
             progress("clean windows", number, 2)
         refused, held, blocking = gated.result()

@@ -10,10 +10,9 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
@@ -25,6 +24,7 @@ from roadworthy.drills.cell import run_cell
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.healthy import ROWS, build, control_of
+from roadworthy.drills.pool import pool
 from roadworthy.drills.result import Cell, Control
 from roadworthy.durable import write_whole
 from roadworthy.model import load_definition
@@ -191,7 +191,7 @@ def run(
     control = control_of(healthy, home / "control")
     progress("live without a fault", 1, 1)
     found: dict[Wanted, Cell] = {}
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with pool(processes) as workers:
         waiting = {}
         for number, cell in enumerate(cells):
             kept = _kept(home, cell)
@@ -199,7 +199,7 @@ def run(
                 found[cell] = msgspec.json.decode(kept.read_bytes(), type=Cell)
             else:
                 room = home / f"cell-{number}"
-                waiting[pool.submit(_drill, healthy.home, control, cell, room, kept)] = cell
+                waiting[workers.submit(_drill, healthy.home, control, cell, room, kept)] = cell
         progress("drill", len(found), len(cells))
         for done in as_completed(waiting):
             found[waiting[done]] = done.result()
