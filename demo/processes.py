@@ -10,8 +10,9 @@ from types import TracebackType
 import msgspec
 
 from roadworthy.errors import RoadworthyError
-from roadworthy.jobs.processes import controller_command, supervisor_command, until_live
+from roadworthy.jobs.processes import controller_command, supervisor_command
 from roadworthy.jobs.tick import Ticked
+from roadworthy.jobs.waiting import until_live
 from roadworthy.node import NodeDirectory
 from roadworthy.settings import Settings
 

@@ -13,7 +13,8 @@ import msgspec
 
 from roadworthy.drills.launcher import Patch, launched
 from roadworthy.errors import NotReady
-from roadworthy.jobs.processes import PATIENCE_SECONDS, supervisor_command, until_live
+from roadworthy.jobs.processes import supervisor_command
+from roadworthy.jobs.waiting import PATIENCE_SECONDS, until_live
 from roadworthy.node import NodeDirectory
 from roadworthy.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Processes that run long are started from here, and waited for."""
+"""A node that was started is waited for, and not for ever."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from roadworthy.errors import NotReady, RoadworthyError
-from roadworthy.jobs import processes
-from roadworthy.jobs.processes import until_live
+from roadworthy.jobs import waiting
+from roadworthy.jobs.waiting import until_live
 from roadworthy.node import NodeDirectory
 
 
@@ -24,7 +24,7 @@ def test_a_server_that_ended_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address alone is no answer: nobody listens there."""
-    monkeypatch.setattr(processes, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.3)
     node = NodeDirectory(tmp_path)
     node.address.write_text("http://127.0.0.1:9")
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as sleeping:
