@@ -266,7 +266,7 @@ def _alone(evidence: Evidence) -> tuple[Verdict, ...]:
 
 
 def _no_other(evidence: Evidence) -> tuple[Verdict, ...]:
-    why = "the reference is the champion or this version itself, so latency_champion counts"
+    why = "no version but the champion and this one was released that could be the reference"
     return (not_applying(NAME, evidence, why, "reference"),)
 
 
