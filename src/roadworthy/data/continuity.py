@@ -256,10 +256,8 @@ def _alike(one: Floats, other: Floats) -> bool:
     """Whether two samples are of one distribution, by the Kolmogorov-Smirnov distance."""
     one, other = np.sort(np.round(one, 9)), np.sort(np.round(other, 9))
     both = np.concatenate([one, other])
-    apart = (
-        np.searchsorted(one, both, "right") / one.size - np.searchsorted(other, both, "right") / other.size
-    )
-    return bool(np.abs(apart).max() <= SHAPE + 1.0 / np.sqrt(one.size))
+    first, second = (np.searchsorted(values, both, "right") / values.size for values in (one, other))
+    return bool(np.abs(first - second).max() <= SHAPE + 1.0 / np.sqrt(one.size))
 
 
 def _size(values: Floats) -> float:

@@ -60,9 +60,12 @@ def _sides(deployment: Deployment) -> list[tuple[list[str], list[str]]]:
 
 
 def _applies(deployment: Deployment) -> str:
-    (without, having), (held_without, held_having) = _sides(deployment)
-    enough = min(len(without), len(held_without)) >= TRAINING and len(having) >= WITH_OUTCOME
-    return "" if enough and len(held_having) >= EVEN else "its history has less than 100 labelled questions"
+    needed = ((TRAINING, WITH_OUTCOME), (HELD_OUT, EVEN))
+    enough = all(
+        len(without) >= size and len(having) >= hits
+        for (without, having), (size, hits) in zip(_sides(deployment), needed, strict=True)
+    )
+    return "" if enough else "too few labelled questions of its history lie before or in the held-out weeks"
 
 
 FAULT = Fault(

@@ -80,7 +80,7 @@ def heaviest_number(deployment: Deployment, *, own: bool = False, optional: bool
     moved: dict[str, float] = {}
     joined = {join.column for join in deployment.model.joins()}
     for name in _numbers(scorer):
-        if not (own and name in joined) and not (optional and not _may_be_missing(deployment, name)):
+        if (name not in joined or not own) and (_may_be_missing(deployment, name) or not optional):
             other = batch.take(chance.permutation(batch.n)).columns[name]
             exchanged = type(batch)({**batch.columns, name: other}, batch.n)
             moved[name] = float(np.abs(scorer.score(exchanged).output - before).mean())

@@ -203,9 +203,8 @@ def _replayed(
         carried = requests.columns[join.column]
         found = compared_with_carried(keyed(keys, asked_at), join, carried, sources, lags)
         if found is not None:
-            if (
-                found.lag and found.remaining <= found.differing / 2
-            ):  # another column may lag for a reason of its own
+            # a lag that explains little is no reason to stop looking: another column may lag for one of its own
+            if found.lag and found.remaining <= found.differing / 2:
                 best.setdefault(name, parse_duration(found.lag))
             yield found
 

@@ -77,10 +77,9 @@ def _reserved(scorer: Scorer, record: FeatureRecord, row: Mapping[str, Any]) -> 
     """What is no entry of the feature → the values that a request carries then."""
     found: dict[str, dict[str, Any]] = {}
     unknown = SEPARATOR.join([_UNKNOWN] * len(record.columns))
+    # a cleaner may give an entry of its own to all that is unknown
     if _cleaned(scorer, record, row, [unknown])[0] not in scorer.features.entries(record.name):
-        found["an unknown text"] = _values(
-            record, unknown
-        )  # else its cleaner gives an entry to all that is unknown
+        found["an unknown text"] = _values(record, unknown)
     if isinstance(record.options, Categories):
         return {**found, "an empty list": {record.columns[0]: []}}
     nullable = {field.name for field in scorer.schema.fields if field.nullable}
