@@ -30,7 +30,7 @@ from roadworthy.verdict import Limit
 
 #: Harm that is tolerated: of these `limits` may say how much is too much.
 AT_MOST = (
-    "champion_log_loss", "slice_log_loss", "sampling_factor", "sparse_log_loss", "alone_auc", "auc_jump",
+    "champion_log_loss", "slice_log_loss", "slice_move", "sampling_factor", "sparse_log_loss", "alone_auc", "auc_jump",
     "groups_tpr_gap", "groups_calibration_gap",
 )  # fmt: skip
 

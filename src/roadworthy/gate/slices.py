@@ -7,6 +7,12 @@ harm      log loss of the candidate minus the champion's, in each slice, against
           (`<= 0.01` where none is declared). A slice fails where its difference surely exceeds the limit: by a
           t-test over days, with at most 1 % false discoveries among the declared slices and among those found
           (Benjamini and Hochberg 1995). Where nobody answers yet it does not apply.
+moved     by how much the mean score of each slice rose or fell from the champion to the candidate, once both are
+          brought to the rate of all rows by one number of logits, as a share of the slice's rarer outcome, against
+          `slice_move` (`<= 0.2` where none is declared). Both scored the same rows, so this is known long before
+          `harm` is. A slice fails where its move surely exceeds the limit, as above; is large enough for the outcomes
+          of as many rows to tell it from chance (three standard errors of their mean); and their mean is nearer to the
+          champion's, by more than one such error.
 perfect   for each value declared as `Model(perfect={"country": ["AQ"]})`: no row of it may be called wrongly at the
           declared `cut` or, without one, at the score above which as many rows lie as were positive in training.
           Without any such row there is too little evidence.
@@ -18,7 +24,6 @@ fifths are where slice finding begins (Chung et al. 2019, Slice Finder); pairs o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -37,75 +42,37 @@ from roadworthy.gate.check import (
     upper_limit,
     verdict,
 )
-from roadworthy.gate.evidence import Evidence, Floats, Holdout, Ints
+from roadworthy.gate.evidence import Evidence, Floats, Holdout
 from roadworthy.gate.slices_facts import Marks, Slices
+from roadworthy.gate.slices_laid import DAYS, ROWS, Laid, judgeable, laid, surely_above
+from roadworthy.gate.slices_moved import moved
 from roadworthy.stats import metrics
-from roadworthy.stats.clusters import GroupMeans, false_discoveries, group_means
+from roadworthy.stats.clusters import GroupMeans
 from roadworthy.verdict import Limit, Verdict
 
 NAME = "slices"
 
-#: Name among the user's limits.
-LIMIT_NAME = "slice_log_loss"
+#: Names among the user's limits.
+LIMIT_NAME, LIMIT_NAME_MOVE = "slice_log_loss", "slice_move"
 
+#: of `slice_log_loss`, by default
 DEFAULT = Limit("<=", 0.01)
 
-#: Slices with fewer rows or days than this are not judged.
-ROWS, DAYS = 100, 5
-
-#: Share of slices said to be worse that may be so by chance.
-FALSE_DISCOVERIES = 0.01
+#: of `slice_move`, by default
+DEFAULT_MOVE = Limit("<=", 0.2)
 
 SHOWN = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Laid:
-    """All slices beside each other.
-
-    names      `column=value`, one a slice
-    declared   bool (n_slices,)
-    indices    one array of shape (n_rows,) a column: number of the slice among all, -1 for none
-    """
-
-    names: tuple[str, ...]
-    declared: Marks
-    indices: tuple[Ints, ...]
-
-    def means(self, values: Floats, data: Holdout, rows: Marks | None = None) -> GroupMeans:
-        """The mean of a number in every slice."""
-        times = len(self.indices)
-        indices = [index if rows is None else np.where(rows, index, -1) for index in self.indices]
-        return group_means(
-            np.tile(values, times),
-            np.concatenate([np.empty(0, dtype=np.int64), *indices]),
-            np.tile(data.days, times),
-            len(self.names),
-            None if data.weights is None else np.tile(data.weights, times),
-        )
-
-
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
-    """One verdict on harm, and one for each slice that must be perfect."""
+    """One verdict on harm, one on moves, and one for each slice that must be perfect."""
     if evidence.slices is None:
         raise TooFewSamples("no slices were looked at: run the gate on a registered version")
     holdout(evidence)
-    found = list(guarded(NAME, evidence, _harm, "harm"))
+    found = [*guarded(NAME, evidence, _harm, "harm"), *guarded(NAME, evidence, _moved, "moved")]
     for name in evidence.slices.perfect:
         found += guarded(NAME, evidence, partial(_perfect, name), name)
     return tuple(found)
-
-
-def laid(facts: Slices) -> Laid:
-    """Number all slices, one column after the other."""
-    names: list[str] = []
-    declared: list[bool] = []
-    indices = []
-    for grouping in facts.groupings:
-        indices.append(np.where(grouping.index >= 0, grouping.index + len(names), -1))
-        names += [f"{grouping.column}={value or '(missing)'}" for value in grouping.values]
-        declared += [grouping.declared] * len(grouping.values)
-    return Laid(tuple(names), np.array(declared, dtype=bool), tuple(indices))
 
 
 def _harm(evidence: Evidence) -> tuple[Verdict, ...]:
@@ -119,22 +86,13 @@ def _harm(evidence: Evidence) -> tuple[Verdict, ...]:
         return (not_applying(NAME, evidence, why, "harm", evidence={"slices": _shown(slices, table, None)}),)
     before = metrics.log_losses(*metrics.checked(champion_scores(evidence), labels))
     found = slices.means(losses - before, data)
-    judged = (found.rows >= ROWS) & (found.blocks >= DAYS)
+    judged = judgeable(found)
     if not judged.any():
         raise TooFewSamples(
             f"no slice has {ROWS} rows on {DAYS} days: declare slices, or wait for more outcomes"
         )
     harmed = surely_above(found, limit.value, judged, slices.declared)
     return (_harm_verdict(evidence, limit, slices, found, judged, harmed, table),)
-
-
-def surely_above(found: GroupMeans, bound: float, judged: Marks, declared: Marks) -> Marks:
-    """Which slices surely exceed a bound, declared ones and found ones each a family of their own."""
-    chances = found.above(bound)
-    surely = np.zeros(judged.shape, dtype=bool)
-    for family in (judged & declared, judged & ~declared):
-        surely[family] = false_discoveries(chances[family], FALSE_DISCOVERIES)
-    return surely
 
 
 def _harm_verdict(
@@ -201,9 +159,8 @@ def _table(data: Holdout, facts: Slices, slices: Laid, losses: Floats) -> list[d
     false_negative = slices.means((~called).astype(np.float64), data, positive)
     worse = np.zeros(len(slices.names), dtype=bool)
     if data.baseline is not None:
-        judged = (loss.rows >= ROWS) & (loss.blocks >= DAYS)
         beside = slices.means(losses - metrics.log_losses(data.baseline, data.labels), data)
-        worse = surely_above(beside, 0.0, judged, slices.declared)
+        worse = surely_above(beside, 0.0, judgeable(loss), slices.declared)
     return [
         {
             "slice": name,
@@ -228,6 +185,10 @@ def _shown(slices: Laid, table: list[dict[str, Any]], found: GroupMeans | None) 
         if entry["n"] >= ROWS
     ]
     return sorted(shown, key=lambda entry: (-(entry["difference"] or 0.0), -entry["n"]))[:SHOWN]
+
+
+def _moved(evidence: Evidence) -> tuple[Verdict, ...]:
+    return moved(evidence, _facts(evidence), upper_limit(evidence, LIMIT_NAME_MOVE, DEFAULT_MOVE))
 
 
 def _perfect(name: str, evidence: Evidence) -> tuple[Verdict, ...]:
@@ -273,6 +234,6 @@ CHECK = Check(
     required=True,
     question="Is any group of rows surely worse off than with the version that answers now?",
     remedy="Look at what changed for the group: its share of the training rows, its labels, a feature it depends on. "
-    "If it is meant to lose, declare a wider slice_log_loss.",
+    "If it is meant to lose, declare a wider slice_log_loss; if it is meant to move, a wider slice_move.",
     measured=judge,
 )

@@ -20,7 +20,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.gate.check import Check, holdout, not_applying, number, unless_surely, upper_limit, verdict
@@ -28,6 +27,7 @@ from roadworthy.gate.evidence import Evidence, Floats, Holdout
 from roadworthy.gate.sparse_categories_facts import SparseCategories, SparseColumn
 from roadworthy.stats import metrics
 from roadworthy.stats.clusters import GroupMeans, false_discoveries, group_means
+from roadworthy.stats.levels import levelled
 from roadworthy.verdict import Limit, Verdict
 
 NAME = "sparse_categories"
@@ -78,26 +78,12 @@ def _beside_typical(data: Holdout, facts: SparseCategories, losses: Floats) -> G
     """Log loss as it is minus log loss with a typical entry, in the rare rows of each column."""
     rows = np.concatenate([column.rows for column in facts.columns])
     typical = np.concatenate(
-        [_levelled(column.typical, data.candidate[column.rows]) for column in facts.columns]
+        [levelled(column.typical, float(data.candidate[column.rows].mean())) for column in facts.columns]
     )
     which = np.repeat(np.arange(len(facts.columns)), [column.rows.size for column in facts.columns])
     difference = losses[rows] - metrics.log_losses(*_checked(typical, data.labels[rows]))
     weights = None if data.weights is None else data.weights[rows]
     return group_means(difference, which, data.days[rows], len(facts.columns), weights)
-
-
-def _levelled(scores: Floats, beside: Floats) -> Floats:
-    """Scores moved by one number, in logits, so that their mean is that of others: a season is nobody's merit."""
-    if not scores.size:
-        return scores
-    kept = np.clip(scores, 1e-9, 1.0 - 1e-9)
-    logits, low, high = np.log(kept / (1.0 - kept)), -30.0, 30.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        below = expit(logits + middle).mean() < beside.mean()
-        low, high = (middle, high) if below else (low, middle)
-    moved: Floats = expit(logits + (low + high) / 2)
-    return moved
 
 
 def _checked(scores: Floats, labels: Floats) -> tuple[Floats, Floats]:

@@ -150,3 +150,76 @@ def test_the_default_cut_counts_rows_as_many_as_they_stand_for() -> None:
     found = verdict(replace(healthy(), holdout=sampled, slices=perfect), "all=1")
     called = weights[sampled.candidate >= found.evidence["cut"]].sum() / weights.sum()
     assert called == pytest.approx(facts.trained_rate, abs=0.005)
+
+
+def moved(by: float, outcomes: float = 0.0, rows: int = 1_500, **changes: object) -> Evidence:
+    """Few rows; the scores of one carrier moved by `by` on the logit scale, and its outcomes by `outcomes`."""
+    evidence = harmed(by, **changes)
+    holdout, facts = evidence.holdout, evidence.slices
+    few = np.sort(np.random.default_rng(3).choice(holdout.n, rows, replace=False))
+    names = ("labels", "days", "candidate", "champion", "baseline")
+    kept = replace(
+        holdout,
+        **{name: getattr(holdout, name)[few] for name in names},
+        slices={name: values[few] for name, values in holdout.slices.items()},
+    )
+    groupings = tuple(replace(each, index=each.index[few]) for each in facts.groupings)
+    group = groupings[0].index == 1
+    drawn = np.random.default_rng(4).uniform(size=rows) < 1 / (1 + np.exp(-(logit(kept.champion) + outcomes)))
+    labels = np.where(group, drawn, kept.labels).astype(np.float64)
+    return replace(
+        evidence, holdout=replace(kept, labels=labels), slices=replace(facts, groupings=groupings, perfect={})
+    )
+
+
+def test_a_group_that_moved_by_itself_fails_on_rows_too_few_to_be_sure_of_its_loss() -> None:
+    """Some 500 rows: what they lose is not surely more than 0.01, and nobody has to wait for more."""
+    evidence = moved(0.7)
+    assert verdict(evidence).ruling == "pass"
+    found = verdict(evidence, "moved")
+    assert (found.ruling, found.limit) == ("fail", "not surely > 0.2")
+    assert found.evidence["slice"] == "carrier=EV"
+    assert found.reason.startswith(
+        "carrier=EV moved apart from all rows: both brought to their rate, version 1 says 0."
+    )
+    assert "sides with version 1 (n=" in found.reason
+    assert found.evidence["slices"][0]["outcomes"] == "against"
+
+
+def test_a_group_that_moved_to_where_its_outcomes_are_passes_and_is_told() -> None:
+    """The world changed for one carrier, and the candidate has learned it."""
+    found = verdict(moved(0.7, outcomes=0.7), "moved")
+    assert found.ruling == "pass"
+    assert "carrier=EV moved most" in found.reason
+    assert "outcomes bear out the move of carrier=EV" in found.reason
+
+
+def test_all_groups_that_move_together_are_no_move_of_one() -> None:
+    """What moves everything is seen by the calibration and by the champion's check."""
+    holdout = moved(0.0).holdout
+    everywhere = 1 / (1 + np.exp(-(logit(holdout.champion) + 0.8)))
+    found = verdict(replace(moved(0.0), holdout=replace(holdout, candidate=everywhere)), "moved")
+    assert found.ruling == "pass"
+    assert found.measured < 0.05
+
+
+def test_a_move_within_the_owners_limit_passes() -> None:
+    """It may be meant."""
+    assert verdict(moved(0.7, limits={"slice_move": Limit.parse("<= 0.8")}), "moved").ruling == "pass"
+
+
+def test_a_move_that_so_few_outcomes_cannot_tell_from_chance_is_not_judged_by_them() -> None:
+    """Outcomes of some hundred rows would side with either version by the throw of a coin."""
+    found = verdict(moved(0.7, rows=330), "moved")
+    entry = next(entry for entry in found.evidence["slices"] if entry["slice"] == "carrier=EV")
+    assert (found.ruling, entry["outcomes"]) == ("pass", "cannot tell")
+    assert entry["low"] > 0.2
+
+
+def test_moves_do_not_apply_without_a_champion() -> None:
+    """There is nothing they could have moved from."""
+    found = verdict(replace(healthy(), champion_version=None), "moved")
+    assert (found.ruling, found.reason) == (
+        "pass",
+        "does not apply: no other version answers, so no slice moved (n=0)",
+    )
