@@ -180,7 +180,7 @@ def test_a_group_that_moved_by_itself_fails_on_rows_too_few_to_be_sure_of_its_lo
     assert (found.ruling, found.limit) == ("fail", "not surely > 0.2")
     assert found.evidence["slice"] == "carrier=EV"
     assert found.reason.startswith(
-        "carrier=EV moved apart from all rows: both brought to their rate, version 1 says 0."
+        "carrier=EV moved apart from all rows: at one rate over all, its mean score is 0."
     )
     assert "sides with version 1 (n=" in found.reason
     assert found.evidence["slices"][0]["outcomes"] == "against"
