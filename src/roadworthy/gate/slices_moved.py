@@ -100,6 +100,8 @@ def _moves(data: Holdout, champion: Floats, slices: Laid, limit: Limit) -> _Move
     candidate, labels = metrics.checked(data.candidate, data.labels)
     champion, _ = metrics.checked(champion, labels)
     level = float(np.average(labels, weights=data.weights))
+    if not 0.0 < level < 1.0:
+        raise TooFewSamples("all outcomes are the same, so they side with no version: wait for more outcomes")
     candidate, champion = (levelled(scores, level, data.weights) for scores in (candidate, champion))
     before, after, rate = (slices.means(values, data).value for values in (champion, candidate, labels))
     move, noise = slices.means(candidate - champion, data), slices.means(champion - labels, data).error

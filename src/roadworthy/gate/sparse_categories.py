@@ -78,12 +78,17 @@ def _beside_typical(data: Holdout, facts: SparseCategories, losses: Floats) -> G
     """Log loss as it is minus log loss with a typical entry, in the rare rows of each column."""
     rows = np.concatenate([column.rows for column in facts.columns])
     typical = np.concatenate(
-        [levelled(column.typical, float(data.candidate[column.rows].mean())) for column in facts.columns]
+        [levelled(column.typical, _mean(data.candidate[column.rows])) for column in facts.columns]
     )
     which = np.repeat(np.arange(len(facts.columns)), [column.rows.size for column in facts.columns])
     difference = losses[rows] - metrics.log_losses(*_checked(typical, data.labels[rows]))
     weights = None if data.weights is None else data.weights[rows]
     return group_means(difference, which, data.days[rows], len(facts.columns), weights)
+
+
+def _mean(scores: Floats) -> float:
+    """Of the scores of rare rows, of which there may be none."""
+    return float(scores.mean()) if scores.size else 0.0
 
 
 def _checked(scores: Floats, labels: Floats) -> tuple[Floats, Floats]:

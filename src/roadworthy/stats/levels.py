@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 
 Floats = npt.NDArray[np.float64]
 
-#: Scores are at least so far from 0 and 1, and move by at most so many logits.
+#: Scores and their mean are at least so far from 0 and 1, and move by at most so many logits.
 CLIP, FARTHEST = 1e-9, 60.0
 
 
@@ -17,21 +17,18 @@ def levelled(scores: Floats, mean: float, weights: Floats | None = None) -> Floa
     """Scores moved by one number, in logits, so that their mean is `mean`: a season is nobody's merit.
 
     scores    probabilities, shape (n_rows,); no rows are no rows
-    mean      in (0, 1)
+    mean      in [0, 1]
     weights   how much each row counts; None = alike
-    raises    ValueError for a mean that no scores can have
 
     >>> levelled(np.array([0.1, 0.2, 0.3]), 0.4).round(3).tolist()
     [0.231, 0.403, 0.566]
     """
-    if not 0.0 < mean < 1.0:
-        raise ValueError(f"scores cannot be brought to a mean of {mean:g}: it must lie between 0 and 1")
     if not scores.size:
         return scores
-    logits = logit(np.clip(scores, CLIP, 1.0 - CLIP))
+    logits, wanted = logit(np.clip(scores, CLIP, 1.0 - CLIP)), float(np.clip(mean, CLIP, 1.0 - CLIP))
 
     def above(by: float) -> float:
-        return float(np.average(expit(logits + by), weights=weights)) - mean
+        return float(np.average(expit(logits + by), weights=weights)) - wanted
 
     moved: Floats = expit(logits + brentq(above, -FARTHEST, FARTHEST))
     return moved

@@ -223,3 +223,11 @@ def test_moves_do_not_apply_without_a_champion() -> None:
         "pass",
         "does not apply: no other version answers, so no slice moved (n=0)",
     )
+
+
+def test_outcomes_that_are_all_the_same_side_with_nobody() -> None:
+    """Not computable is no pass."""
+    holdout = replace(healthy().holdout, labels=np.zeros(healthy().holdout.n))
+    found = verdict(replace(healthy(), holdout=holdout), "moved")
+    assert found.ruling == "insufficient"
+    assert found.reason.startswith("all outcomes are the same, so they side with no version")

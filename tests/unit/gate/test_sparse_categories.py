@@ -104,3 +104,11 @@ def test_what_is_sparse_is_listed_among_what_does_not_apply() -> None:
     found = verdict(replace(healthy(), sparse_categories=SparseCategories(columns=(few,))))
     assert not applies(found)
     assert found.evidence["buckets"]["carrier"]
+
+
+def test_a_column_without_rare_rows_stands_beside_one_that_has_them() -> None:
+    """Whichever rows were held out, the others are judged as before."""
+    none = replace(column(), column="origin", rows=column().rows[:0], typical=column().typical[:0])
+    alone = verdict(healthy())
+    both = verdict(replace(healthy(), sparse_categories=SparseCategories(columns=(column(), none))))
+    assert (both.ruling, both.measured) == (alone.ruling, alone.measured)

@@ -25,8 +25,8 @@ def test_rows_count_as_much_as_they_weigh() -> None:
     )
 
 
-def test_no_rows_stay_none_and_a_mean_outside_is_refused() -> None:
-    """Outcomes that are all the same are no level."""
+def test_no_rows_stay_none_and_a_mean_that_no_scores_have_is_come_near_to() -> None:
+    """Whoever compares scores that are all 0 is not refused."""
     assert levelled(np.empty(0), 0.3).size == 0
-    with pytest.raises(ValueError, match="cannot be brought to a mean of 1"):
-        levelled(np.array([0.2]), 1.0)
+    assert levelled(np.array([0.2, 0.4]), 0.0).max() < 1e-8
+    assert levelled(np.array([0.2, 0.4]), 1.0).min() > 1 - 1e-8
