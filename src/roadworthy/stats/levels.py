@@ -21,7 +21,7 @@ def levelled(scores: Floats, mean: float, weights: Floats | None = None) -> Floa
     weights   how much each row counts; None = alike
 
     >>> levelled(np.array([0.1, 0.2, 0.3]), 0.4).round(3).tolist()
-    [0.231, 0.403, 0.566]
+    [0.239, 0.414, 0.547]
     """
     if not scores.size:
         return scores
