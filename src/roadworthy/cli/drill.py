@@ -8,7 +8,7 @@ import typer
 
 from roadworthy.cli.build import ModelFile, Which
 from roadworthy.cli.output import AsJson, Options, show, table
-from roadworthy.errors import FAILED
+from roadworthy.errors import FAILED, TooFewSamples
 
 if TYPE_CHECKING:
     from roadworthy.drills.matrix import Matrix
@@ -55,10 +55,15 @@ def drill(
         )  # fmt: skip
         cells = wanted(chosen, levels, range(seed, seed + seeds), ablation=ablation)
         matrix = run(healthy, cells, progress=report)
-        alarms = clean_windows(healthy, windows=clean, seed=seed, progress=report) if clean else None
+        alarms, told = None, []
+        try:
+            alarms = clean_windows(healthy, windows=clean, seed=seed, progress=report) if clean else None
+            told = [alarms.sentence()] if alarms else []
+        except TooFewSamples as shortage:  # what was drilled is shown all the same
+            told = [f"no windows without a fault: {shortage}"]
     page = write_page(settings.reports, matrix, alarms)
     body = {"matrix": matrix, "guards": matrix.guards(), "clean": alarms, "page": page}
-    show(body, [*_told(matrix), *([alarms.sentence()] if alarms else []), f"Page: {page}"], as_json=as_json)
+    show(body, [*_told(matrix), *told, f"Page: {page}"], as_json=as_json)
     if matrix.failures():
         raise typer.Exit(FAILED)
 

@@ -224,26 +224,27 @@ def _monitors(home: Path, windows: int, seed: int) -> tuple[int, int, Counter[st
 
 
 def drawn_days(days: Sequence[DayStatistics], chance: np.random.Generator) -> list[DayStatistics]:
-    """Six weeks, each a run of seven days of the reference that begins on the same weekday, one after the other.
+    """Six weeks, each a week of the reference that begins on the same weekday, one after the other.
 
-    raises   TooFewSamples when the reference has no whole week
+    A day on which nobody asked, such as a Sunday, stays one on which nobody asked.
+    raises   TooFewSamples when the reference is shorter than a week
     """
     by_day = {day.day: day for day in days}
-    first = min(by_day)
-    starts = [
-        start
-        for start in range(first, max(by_day) - WEEK + 2)
-        if (start - first) % WEEK == 0 and all(start + each in by_day for each in range(WEEK))
+    first, last = min(by_day), max(by_day)
+    weeks = [
+        [by_day[day] for day in range(start, start + WEEK) if day in by_day]
+        for start in range(first, last - WEEK + 2, WEEK)
     ]
-    if not starts:
-        raise TooFewSamples("the reference has no seven days in a row to draw clean windows from")
-    weeks = (KNOWN_DAYS + WATCHED_DAYS) // WEEK
-    begin = max(by_day) + 1 + (first - max(by_day) - 1) % WEEK
-    drawn = []
-    for number, start in enumerate(chance.choice(starts, weeks)):
+    weeks = [week for week in weeks if week]
+    if not weeks:
+        raise TooFewSamples(
+            f"clean windows are drawn from whole weeks, and the reference spans {last - first + 1} days"
+        )
+    begin, drawn = last + 1 + (first - last - 1) % WEEK, []
+    for number, at in enumerate(chance.integers(len(weeks), size=(KNOWN_DAYS + WATCHED_DAYS) // WEEK)):
         drawn += [
-            msgspec.structs.replace(by_day[int(start) + each], day=begin + number * WEEK + each)
-            for each in range(WEEK)
+            msgspec.structs.replace(day, day=begin + number * WEEK + (day.day - first) % WEEK)
+            for day in weeks[int(at)]
         ]
     return drawn
 
@@ -251,8 +252,12 @@ def drawn_days(days: Sequence[DayStatistics], chance: np.random.Generator) -> li
 def watched(days: Sequence[DayStatistics], reference: Reference) -> list[Verdict]:
     """What fails in the last two weeks of these days, looked at every day as in life."""
     failing = []
-    for at in range(KNOWN_DAYS, len(days)):
-        verdicts = judge_day(reference, days[at - KNOWN_DAYS : at], days[at])
+    since = max(day.day for day in days) - WATCHED_DAYS
+    for at, today in enumerate(days):
+        if today.day <= since:
+            continue
+        known = [day for day in days[:at] if day.day >= today.day - KNOWN_DAYS]
+        verdicts = judge_day(reference, known, today)
         verdicts += judge_matured(reference, days[: at + 1])
         failing += [verdict for verdict in verdicts if verdict.ruling == "fail"]
     return failing

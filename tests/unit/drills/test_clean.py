@@ -63,8 +63,18 @@ def test_clean_days_are_weeks_of_the_reference_in_their_weekday() -> None:
 
 def test_a_reference_without_a_whole_week_has_no_windows() -> None:
     """Nothing is made up."""
-    with pytest.raises(TooFewSamples, match="seven days"):
+    with pytest.raises(TooFewSamples, match="whole weeks, and the reference spans 6 days"):
         drawn_days(days(6, seed=1), np.random.default_rng(0))
+
+
+def test_days_on_which_nobody_asks_stay_so() -> None:
+    """A bank does not call on Sundays: its weeks have six days, and are looked at nevertheless."""
+    held = [day for day in reference().days if day.day % 7 != 3]
+    drawn = drawn_days(held, np.random.default_rng(2))
+    assert len(drawn) == 36
+    assert 3 not in {day.day % 7 for day in drawn}
+    assert drawn[-1].day - drawn[0].day in range(40, 42)
+    assert "missing" not in {found.check for found in watched(drawn, reference())}
 
 
 def test_a_world_that_changed_is_noticed_where_a_clean_one_is_not() -> None:
