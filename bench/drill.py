@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ from roadworthy.drills.healthy import ROWS
 from roadworthy.drills.matrix import Matrix, healthy_in, run, wanted
 from roadworthy.drills.page import write_page
 from roadworthy.drills.wording import COLUMNS, lines, summary
+from roadworthy.errors import TooFewSamples
 from roadworthy.jobs.ingest import ingest_file
 from roadworthy.settings import Settings
 
@@ -123,8 +125,12 @@ def _drill(name: str, drilled: Drilled, only: tuple[str, ...], *, full: bool, cu
         if flights and curves:  # last, so that a run that was ended has drilled what tells most
             cells += wanted([fault for fault in chosen if fault.graded], SEVERITIES, [0])
         matrix = run(healthy, cells, progress=report)
-        clean = clean_windows(healthy, windows=WINDOWS, progress=report)
-    _show(matrix, clean, write_page(settings.reports, matrix, clean))
+        try:
+            clean = clean_windows(healthy, windows=WINDOWS, progress=report)
+            told = clean.sentence()
+        except TooFewSamples as shortage:  # what was drilled is shown all the same
+            clean, told = None, f"no windows without a fault: {shortage}"
+    _show(matrix, [told, f"page: {write_page(settings.reports, matrix, clean)}"])
     bench = "drill" if name == "flights" else f"drill-{name}"
     _publish(
         f"{bench}-full" if full else bench,
@@ -136,16 +142,16 @@ def _drill(name: str, drilled: Drilled, only: tuple[str, ...], *, full: bool, cu
     return len(matrix.failures())
 
 
-def _show(matrix: Matrix, clean: Clean, page: Path) -> None:
+def _show(matrix: Matrix, more: Iterable[str]) -> None:
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 220)
     console.print(table(COLUMNS, lines(matrix)))
     guards = [(use.guard, use.first, use.sole, use.seen) for use in matrix.guards()]
     console.print(table(("guard", "first", "alone", "noticed"), guards, title="What each guard was good for"))
-    for sentence in [*summary(matrix), clean.sentence(), f"page: {page}"]:
+    for sentence in [*summary(matrix), *more]:
         console.print(sentence)
 
 
-def _publish(name: str, matrix: Matrix, clean: Clean, seconds: float, *, timed: bool) -> None:
+def _publish(name: str, matrix: Matrix, clean: Clean | None, seconds: float, *, timed: bool) -> None:
     """Keep the figures; `timed`: whether all of it was done now, so that the time is that of the whole matrix."""
     guarded = [cell for cell in matrix.cells if not (cell.off or cell.skipped) and cell.moderate]
     caught = sum(cell.outcome == "caught" for cell in guarded)
@@ -171,19 +177,16 @@ def _publish(name: str, matrix: Matrix, clean: Clean, seconds: float, *, timed: 
             f"{caught} of {len(guarded)}",
             caught == len(guarded),
         ),
-        Aim(
-            "healthy candidates refused by the gate",
-            f"<= {FALSE_ALARMS:.0%}",
-            str(clean.refused),
-            clean.refused.of <= FALSE_ALARMS * clean.refused.n,
-        ),
-        Aim(
-            "healthy fortnights with an alarm",
-            f"<= {FALSE_ALARMS:.0%}",
-            str(clean.alarmed),
-            clean.alarmed.of <= FALSE_ALARMS * clean.alarmed.n,
-        ),
     ]
+    for what, rate in (
+        ()
+        if clean is None
+        else (
+            ("healthy candidates refused by the gate", clean.refused),
+            ("healthy fortnights with an alarm", clean.alarmed),
+        )
+    ):
+        aims.append(Aim(what, f"<= {FALSE_ALARMS:.0%}", str(rate), rate.of <= FALSE_ALARMS * rate.n))
     if unguarded:
         missed = sum(not cell.catches for cell in unguarded)
         aims.append(
