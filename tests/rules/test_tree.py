@@ -99,3 +99,22 @@ def test_the_library_never_prints_or_guesses_the_time() -> None:
                 assert called not in {"datetime.now", "datetime.utcnow", "date.today", "datetime.today"}, (
                     where
                 )
+
+
+#: What half a second or more goes by with; `scipy.special` and `pyarrow.parquet` are cheap.
+SLOW = ("scipy.stats", "scipy.signal", "pyarrow.dataset", "pandas", "sklearn", "lightgbm", "alembic")
+
+
+def test_no_module_loads_what_is_slow_before_it_is_needed() -> None:
+    """Every command pays for what its modules import at the top; a function that needs more imports it itself."""
+    found = []
+    for path in SOURCES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            slow = {name for name in names if name.startswith(SLOW)}
+            found += [f"{path.relative_to(ROOT)}:{node.lineno} imports {name}" for name in sorted(slow)]
+    allowed = "src/roadworthy/database/migrations/"  # which alembic loads
+    assert not [line for line in found if not line.startswith(allowed)]

@@ -20,7 +20,6 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
@@ -126,7 +125,7 @@ def ingest(
 
 
 def read(
-    directory: Path, name: str, columns: Sequence[str] | None = None, where: ds.Expression | None = None
+    directory: Path, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None
 ) -> pa.Table:
     """Rows of a table, batches in the order of their names and rows in the order in which they came.
 
@@ -330,8 +329,10 @@ def _footer(path: Path) -> pq.FileMetaData:
 
 
 def _read_batch(
-    path: Path, stored: pa.Schema, columns: Sequence[str], where: ds.Expression | None
+    path: Path, stored: pa.Schema, columns: Sequence[str], where: pc.Expression | None
 ) -> pa.Table:
+    import pyarrow.dataset as ds  # it loads pandas where that is installed: 0.5 s for commands that read no rows
+
     _footer(path)
     checked = ds.ParquetFileFormat(
         default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)

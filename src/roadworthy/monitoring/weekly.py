@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from roadworthy.monitoring.calibration import labelled, together
 from roadworthy.profiles.summary import DayStatistics, LabelSummary
@@ -93,5 +93,5 @@ def _interval(
     if not np.isfinite([whole, *without]).all():
         return None, None
     error = float(np.sqrt((k - 1) / k * np.square(without - without.mean()).sum() * max(inflation, 1.0)))
-    reach = float(student.ppf((1.0 + level) / 2, k - 1)) * error
+    reach = float(stdtrit(k - 1, (1.0 + level) / 2)) * error
     return whole - reach, whole + reach

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from roadworthy.clock import DAY_MICROS, micros
 from roadworthy.errors import UnknownName
@@ -181,8 +180,8 @@ class PredictionLog:
         model: str,
         namespace: str,
         spans: tuple[_Span, _Span],
-        asked: ds.Expression | None,
-        new: ds.Expression | None,
+        asked: pc.Expression | None,
+        new: pc.Expression | None,
     ) -> pa.Table:
         """Rows in the first of the spans, and those in the second that speak of the same events."""
         home = model_directory(self.log, "outcomes", namespace, model)
@@ -192,7 +191,7 @@ class PredictionLog:
             unrolled += [outcome_table(journal, records)] if records else []
         tail = united(unrolled)
 
-        def rows(span: _Span, *wanted: ds.Expression | None, corrections: bool = False) -> pa.Table:
+        def rows(span: _Span, *wanted: pc.Expression | None, corrections: bool = False) -> pa.Table:
             terms = [term for term in (asked, *wanted) if term is not None]
             where = reduce(and_, terms) if terms else None
             files = list(files_of_days(self.log, home, span.first_day, span.last_day))
@@ -282,8 +281,10 @@ def _whole(schema: LogSchema, journal: str, records: list[Prediction]) -> pa.Tab
 
 
 def _read(
-    files: Sequence[Path], schema: pa.Schema, needed: set[str] | None, where: ds.Expression | None = None
+    files: Sequence[Path], schema: pa.Schema, needed: set[str] | None, where: pc.Expression | None = None
 ) -> pa.Table:
+    import pyarrow.dataset as ds  # it loads pandas where that is installed: 0.5 s for commands that read no rows
+
     names = [name for name in schema.names if needed is None or name in needed]
     dataset = ds.dataset([str(file) for file in files], schema=schema, format="parquet")
     return dataset.to_table(columns=names, filter=where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from roadworthy.errors import TooFewSamples
 from roadworthy.stats.resampling import Interval
@@ -30,9 +30,8 @@ def median_interval(values: Floats, tail: float = TAIL) -> Interval:
     (3.0, 8.5, 14.0, 16)
     """
     n = values.size
-    rank = int(binom.ppf(tail, n, 0.5))  # the smallest k with P(X <= k) >= tail
-    if binom.cdf(rank, n, 0.5) > tail:
-        rank -= 1
+    below = bdtr(np.arange(n + 1), n, 0.5)  # P(X <= k): so likely at most k of n values lie below the median
+    rank = int(np.searchsorted(below, tail, side="right")) - 1  # the largest k with P(X <= k) <= tail
     if rank < 0:
         raise TooFewSamples(f"{n} measurements are too few for an interval of their median")
     ordered = np.sort(values)

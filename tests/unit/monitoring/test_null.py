@@ -7,7 +7,14 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import gumbel_r
 
-from roadworthy.monitoring.null import LEAST_REFERENCE_DAYS, Series, autoregression, learn, rare_quantile
+from roadworthy.monitoring.null import (
+    LEAST_REFERENCE_DAYS,
+    Series,
+    autoregression,
+    autoregressive,
+    learn,
+    rare_quantile,
+)
 
 
 def series(length: int, memory: float, seed: int, spread: float = 0.4) -> Series:
@@ -160,3 +167,16 @@ def test_rare_quantiles_reach_beyond_the_drawn_years() -> None:
     drawn = gumbel_r.rvs(loc=3.0, scale=0.4, size=480, random_state=1)
     assert rare_quantile(drawn, 0.004) == pytest.approx(gumbel_r.ppf(0.996, 3.0, 0.4), rel=0.12)
     assert rare_quantile(drawn, 0.2) == pytest.approx(gumbel_r.ppf(0.8, 3.0, 0.4), rel=0.05)
+
+
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_worlds_with_a_memory_are_those_of_a_linear_filter(order: int) -> None:
+    """To the bit, row by row, where the days are fewer than the lags too; the witness is scipy.signal.lfilter."""
+    chance = np.random.default_rng(order)
+    coefficients = chance.normal(0.0, 0.2, (7, order))
+    for days in (1, 3, 90):
+        draws = chance.standard_normal((7, days))
+        witness = [
+            lfilter([1.0], [1.0, *-memory], row) for row, memory in zip(draws, coefficients, strict=True)
+        ]
+        np.testing.assert_array_equal(autoregressive(draws, coefficients), witness)
