@@ -5,8 +5,8 @@ Not here: local time itself (features.localtime). The year is fixed, so that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from roadworthy.clock import HOUR_MICROS, instant, micros, parse_instant
@@ -47,18 +47,22 @@ def _local(zone: ZoneInfo, month: int, day: int) -> int:
     return micros(datetime(YEAR, month, day, tzinfo=zone))
 
 
-def _changes(zone: ZoneInfo) -> Iterator[int]:
+@lru_cache(maxsize=64)
+def _changes(zone: ZoneInfo) -> tuple[int, ...]:
     """Every instant of the year at which the offset changes, found to the microsecond by halving."""
     start, end = micros(parse_instant(f"{YEAR}-01-01")), micros(parse_instant(f"{YEAR + 1}-01-01"))
-    before = start
+    found = []
+    before, offset = start, _offset(start, zone)
     for after in range(start + HOUR_MICROS, end + 1, HOUR_MICROS):
-        if _offset(after, zone) != _offset(before, zone):
+        then = _offset(after, zone)
+        if then != offset:
             low, high = before, after
             while high - low > 1:
                 middle = (low + high) // 2
-                low, high = (middle, high) if _offset(middle, zone) == _offset(low, zone) else (low, middle)
-            yield high
-        before = after
+                low, high = (middle, high) if _offset(middle, zone) == offset else (low, middle)
+            found.append(high)
+        before, offset = after, then
+    return tuple(found)
 
 
 def _offset(time: int, zone: ZoneInfo) -> timedelta | None:
