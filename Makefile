@@ -31,16 +31,19 @@ torch: setup ## PyTorch, which the neural example and its tests need (CPU: 192 M
 demo: setup ## the whole loop on real flights: train, gate, serve, drift, retrain, refuse, roll back
 	@$(BIN)/python -m demo.run $(DEMO)
 
-test: setup ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+# What the README shows, run on real flights: two minutes that `make test` leaves to `make check`.
+SHOWN := tests/e2e/test_readme.py
 
-check: test check-static ## everything: all tests, then format, lint, strict types and doctests
+test: setup ## all tests but the README's commands
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore $(SHOWN)
 
-check-static: setup ## format, lint, strict types, doctests (the layer rules and README commands are tests)
+check: test check-static ## everything: all tests, then format, lint, strict types, doctests and the README's commands
+
+check-static: setup ## format, lint, strict types, doctests, the README's commands (the layer rules are tests)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --doctest-modules src
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --doctest-modules src $(SHOWN)
 
 format: setup ## let ruff put the code into shape
 	@$(BIN)/ruff format .

@@ -118,3 +118,16 @@ def test_no_module_loads_what_is_slow_before_it_is_needed() -> None:
             found += [f"{path.relative_to(ROOT)}:{node.lineno} imports {name}" for name in sorted(slow)]
     allowed = "src/roadworthy/database/migrations/"  # which alembic loads
     assert not [line for line in found if not line.startswith(allowed)]
+
+
+def test_what_make_test_leaves_out_is_part_of_make_check() -> None:
+    """A test that no target runs is none; a submission must pass both targets."""
+    makefile = (ROOT / "Makefile").read_text()
+    recipes = dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", makefile, re.MULTILINE))
+    (left_out,) = re.findall(r"--ignore \$\((\w+)\)", recipes["test"])
+    assert "--ignore" not in recipes["proof"]
+    assert recipes["check-static"].splitlines()[-1].endswith(f"src $({left_out})")
+    (path,) = re.findall(rf"^{left_out} := (.*)$", makefile, re.MULTILINE)
+    assert (ROOT / path).is_file()
+    submission = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert {"make check-static", "make test"} <= set(submission)
