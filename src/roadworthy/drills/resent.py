@@ -6,7 +6,7 @@ Not here: which input is sent otherwise, and how (each fault).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,45 +28,88 @@ from roadworthy.scorer import Scorer
 #: Rows of one moment: what was sent of the input, the answers of all moments before, chance → what is sent instead.
 Sending = Callable[[Floats, Floats, np.random.Generator], Floats]
 
+#: All rows of the log in the order of time → columns of it by name, as they are instead.
+ChangeLog = Callable[[pa.Table], Mapping[str, pa.Array]]
+
 #: Held-out rows among which an input's values are exchanged.
 ROWS = 1_000
 
 
 def resend(deployment: Deployment, name: str, sending: Sending, chance: np.random.Generator) -> pa.Table:
-    """Send one number of every logged request otherwise, and let the champion answer again.
+    """Send one number of every logged request otherwise, and let the champion answer again, moment by moment.
 
     returns   the rows of the log as they are now: `unit`, `event_time`, `in_<name>`, `output`
     raises    UnknownName where the log holds no such number
     """
+    log = _log_of(deployment, [name])
+    sent, said, encoded = _answered(log, name, sending, chance)
+    log.put({f"in_{name}": pa.array(sent, from_pandas=True)}, said, encoded)
+    return pa.table(
+        {
+            "unit": log.rows.column("unit"),
+            "event_time": log.rows.column("event_time"),
+            f"in_{name}": sent,
+            "output": said,
+        }
+    )
+
+
+def resend_whole(deployment: Deployment, names: Sequence[str], change: ChangeLog) -> None:
+    """Send columns of the logged requests otherwise, and let the champion answer again.
+
+    names    inputs that are changed, as requests call them
+    raises   UnknownName where the log does not hold one of them
+    """
+    log = _log_of(deployment, names)
+    changed = change(log.rows)
+    for name, values in changed.items():
+        log.rows = log.rows.set_column(log.rows.column_names.index(name), name, values)
+    scored = log.scorer.score(_inputs(log))
+    log.put(changed, scored.output, scored.encoded)
+
+
+@dataclass
+class _Log:
+    """What the champion answered.
+
+    rows    of all files, in the order of time: `unit`, `event_time`, `output`, and what requests carried
+    order   place of each of them among the rows of the files, one file after the other
+    """
+
+    scorer: Scorer
+    files: list[Path]
+    parts: list[pa.Table]
+    order: np.ndarray
+    rows: pa.Table
+
+    def put(self, columns: Mapping[str, pa.Array], said: Floats, encoded: Floats) -> None:
+        """Write columns and answers, in the order of time, back to where the rows came from."""
+        place = np.empty(len(self.order), dtype=np.int64)
+        place[self.order] = np.arange(len(self.order))
+        start = 0
+        for file, part in zip(self.files, self.parts, strict=True):
+            at = place[start : start + part.num_rows]
+            start += part.num_rows
+            changed = part
+            for name, values in columns.items():
+                changed = _replaced(changed, name, values.take(pa.array(at)))
+            changed = _replaced(changed, "output", pa.array(said[at]))
+            for number, column in enumerate(self.scorer.model.columns):
+                changed = _replaced(changed, f"enc_{column}", pa.array(encoded[at, number], from_pandas=True))
+            _write(file, changed)
+
+
+def _log_of(deployment: Deployment, names: Sequence[str]) -> _Log:
     with opened(deployment) as stores:
         described = deployment.description
         scorer = stores.scorer(stores.versions.get(described.model, described.champion))
         home = model_directory(stores.settings.log, "predictions", stores.settings.namespace, described.model)
     files = sorted(home.rglob("*.parquet"))
     parts = [pq.ParquetFile(file).read() for file in files]
-    if not parts or any(f"in_{name}" not in part.column_names for part in parts):
-        raise UnknownName(f"the log of {described.model} holds no input {name}")
-    order, rows = _in_time(parts)
-    sent, said, encoded = _answered(scorer, rows, name, sending, chance)
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    start = 0
-    for file, part in zip(files, parts, strict=True):
-        at = place[start : start + part.num_rows]
-        start += part.num_rows
-        changed = _replaced(part, f"in_{name}", sent[at])
-        changed = _replaced(changed, "output", said[at])
-        for number, column in enumerate(scorer.model.columns):
-            changed = _replaced(changed, f"enc_{column}", encoded[at, number])
-        _write(file, changed)
-    return pa.table(
-        {
-            "unit": rows.column("unit"),
-            "event_time": rows.column("event_time"),
-            f"in_{name}": sent,
-            "output": said,
-        }
-    )
+    for name in names:
+        if not parts or any(f"in_{name}" not in part.column_names for part in parts):
+            raise UnknownName(f"the log of {described.model} holds no input {name}")
+    return _Log(scorer, files, parts, *_in_time(parts))
 
 
 def heaviest_number(deployment: Deployment, *, own: bool = False, optional: bool = False) -> str:
@@ -153,12 +196,18 @@ def _in_time(parts: list[pa.Table]) -> tuple[np.ndarray, pa.Table]:
     return order.to_numpy().astype(np.int64), rows.take(order)
 
 
+def _inputs(log: _Log) -> Batch:
+    schema = log.scorer.features.schema
+    return batch_from_arrow(
+        pa.table({each: log.rows.column(f"in_{each}") for each in schema.names()}), schema
+    )
+
+
 def _answered(
-    scorer: Scorer, rows: pa.Table, name: str, sending: Sending, chance: np.random.Generator
+    log: _Log, name: str, sending: Sending, chance: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """What is sent, what the champion says, and what it sees; rows of one moment are answered together."""
-    schema = scorer.features.schema
-    batch = batch_from_arrow(pa.table({each: rows.column(f"in_{each}") for each in schema.names()}), schema)
+    scorer, rows, batch = log.scorer, log.rows, _inputs(log)
     was = batch.columns[name]
     assert isinstance(was, np.ndarray), "a number"
     moments = rows.column("event_time").cast(pa.int64()).to_numpy()
@@ -174,11 +223,9 @@ def _answered(
     return sent, said, encoded
 
 
-def _replaced(table: pa.Table, name: str, values: Floats) -> pa.Table:
-    place = table.column_names.index(name)
-    return table.set_column(
-        place, table.field(name), pa.array(values, table.field(name).type, from_pandas=name != "output")
-    )
+def _replaced(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    field = table.field(name)
+    return table.set_column(table.column_names.index(name), field, values.cast(field.type))
 
 
 def _write(file: Path, table: pa.Table) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from roadworthy.drills import d01_future_leakage as d01
+from roadworthy.drills import d01_overwritten_afterwards as overwritten
+from roadworthy.drills.cell import opened
 from roadworthy.drills.deployment import DESCRIPTION, Deployment, Description, Timeline
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.result import Cell
@@ -50,6 +53,29 @@ def test_with_all_its_guards_off_it_is_missed(drilled: Drilled) -> None:
     """Nothing else looks at when an input was known."""
     fault = variant("own-outcome")
     assert drilled(fault, off=fault.guards).outcome == "missed"
+
+
+def test_a_number_that_knows_too_much_is_told_of_where_nothing_proves_it(drilled: Drilled) -> None:
+    """Requests carry it as the history does, so that only the jump in quality speaks; nobody is refused for it."""
+    cell = drilled(overwritten.FAULT)
+    assert cell.outcome == "caught", cell
+    assert [(catch.guard, catch.part, catch.how) for catch in cell.catches] == [
+        ("too_good_alone", "jump", "warning")
+    ]
+    assert drilled(overwritten.FAULT, off=overwritten.FAULT.guards).outcome == "missed"
+
+
+def test_requests_held_the_number_as_it_was_overwritten(broken: Deployment) -> None:
+    """In all of the rows with the outcome at severity 1, and in no other."""
+    overwritten.FAULT.inject(broken, 1.0, np.random.default_rng(0))
+    files = [pq.read_table(file, columns=["trip", "late", "wind"]) for _, _, file in broken.incoming]
+    told = {row["trip"]: row for rows in files for row in rows.to_pylist()}
+    smallest = min(row["wind"] for row in told.values() if row["wind"] is not None)
+    assert {row["wind"] for row in told.values() if row["late"]} == {smallest}
+    with opened(broken) as stores:
+        log = stores.log().predictions("trip-delay", namespace="drill")
+    for unit, wind in zip(log["unit"].to_pylist(), log["in_wind"].to_pylist(), strict=True):
+        assert wind == told[unit]["wind"]
 
 
 def test_the_source_that_arrives_latest_is_joined_too_soon_and_no_other(town: Deployment) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 
 from roadworthy.drills import d08_bad_provenance as d08
+from roadworthy.drills import d09_random_split as random_split
 from roadworthy.drills import d09_unbalanced_split as d09
 from roadworthy.drills.cell import opened
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.result import Cell
+from roadworthy.jobs.questions import NEVER, Questions
 
 Drilled = Callable[..., Cell]
 
@@ -39,3 +42,26 @@ def test_few_rows_that_are_split_unevenly_are_not_trained_on(drilled: Drilled) -
     assert "one outcome is too rare" in cell.catches[0].sentence
     less = drilled(d09.FAULT, severity=0.2)
     assert "Few rows" not in {catch.sentence.partition(":")[0] for catch in less.catches}
+
+
+def test_a_split_at_random_is_refused_because_some_rows_are_older(drilled: Drilled) -> None:
+    """One held-out row in twenty is enough, and nothing else looks at it."""
+    cell = drilled(random_split.FAULT)
+    assert (cell.outcome, cell.guards[0]) == ("caught", "later_rows"), cell
+    assert "h between, < limit 0" in cell.catches[0].sentence
+    assert drilled(random_split.FAULT, off=random_split.FAULT.guards).outcome == "missed"
+
+
+def test_rows_that_change_sides_are_exchanged_one_for_one() -> None:
+    """Both sides stay as large as they were, and nobody stands on both."""
+    asked = np.arange(100)
+    label = np.where(asked % 7 == 0, np.nan, asked % 2)
+    known = np.where(np.isnan(label), NEVER, asked)
+    questions = Questions(pa.table({"unit": asked}), asked, label, known)
+    split = random_split.SplitAtRandom(questions, 0.2, seed=3)
+    learn = split.before(70)
+    held = split.take((asked >= 70) & ~np.isnan(label))
+    assert (learn.n, held.n) == (70, 25)
+    assert not set(learn.asked_at) & set(held.asked_at)
+    assert (held.asked_at < 70).sum() == (learn.asked_at >= 70).sum() == 5
+    assert not np.isnan(held.label).any()
