@@ -17,7 +17,7 @@ from roadworthy.monitoring.watch import Days, Lens, Watched
 from roadworthy.profiles.cells import labels
 from roadworthy.profiles.reference import Reference
 from roadworthy.profiles.summary import DayStatistics
-from roadworthy.stats.distance import jensen_shannon
+from roadworthy.stats.distance import jensen_shannon, jensen_shannon_rows
 
 Floats = npt.NDArray[np.float64]
 Counted = Callable[[DayStatistics], Sequence[int]]
@@ -125,39 +125,30 @@ def _reader(
         counts = np.array([counted(day) for day in days], dtype=np.float64)
         total = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0)])
         near = min(NEIGHBOURS, len(number) // 8)
-        kept, value, variance = [], [], []
-        for at, day in enumerate(number):
-            start = int(np.searchsorted(number, day - window + 1))
-            pooled = total[at + 1] - total[start]
-            rest = (
-                whole - (total[min(at + 1 + near, len(number))] - total[max(start - near, 0)])
-                if own
-                else whole
-            )
-            held = at + 1 - start
-            if held < window or not pooled.sum() or not rest.sum():
-                continue
-            log_distance, noise = _log_distance(pooled, rest, typical)
-            kept.append(day)
-            value.append(log_distance)
-            variance.append(noise)
-        return Series(np.array(kept, dtype=np.int64), np.array(value), np.array(variance))
+        end = np.arange(1, len(number) + 1)
+        start = np.searchsorted(number, number - window + 1)
+        pooled, rest = total[end] - total[start], np.broadcast_to(whole, counts.shape)
+        if own:
+            rest = whole - (total[np.minimum(end + near, len(number))] - total[np.maximum(start - near, 0)])
+        kept = (end - start >= window) & (pooled.sum(axis=1) > 0) & (rest.sum(axis=1) > 0)
+        return Series(number[kept], *_log_distances(pooled[kept], rest[kept], typical))
 
     return read
 
 
-def _log_distance(pooled: Floats, rest: Floats, typical: float) -> tuple[float, float]:
-    """Log of the distance as it would be with a typical number of rows, and the extra variance of having fewer.
+def _log_distances(pooled: Floats, rest: Floats, typical: float) -> tuple[Floats, Floats]:
+    """Log of each row's distance as it would be with a typical number of rows, and the extra variance of having fewer.
 
     Far out, what chance finds among few rows is further by the square root of how many fewer they are; that step is
     the deviation. It never depends on the distance found: a small one by chance would call itself unsure, a large
     one sure.
     """
-    degrees = max(int(((pooled + rest) > 0).sum()) - 1, 1)
-    rows = float(pooled.sum())
+    degrees = np.maximum(((pooled + rest) > 0).sum(axis=1) - 1, 1)
+    rows = pooled.sum(axis=1)
     usual = degrees * UNIT / typical
-    squared = max(jensen_shannon(pooled, rest) ** 2 - max(degrees * UNIT / rows - usual, 0.0), usual / 4.0)
-    return float(0.5 * np.log(squared)), float((0.5 * np.log(max(typical / rows, 1.0))) ** 2 + 1e-4)
+    fewer = np.maximum(degrees * UNIT / rows - usual, 0.0)
+    squared = np.maximum(jensen_shannon_rows(pooled, rest) ** 2 - fewer, usual / 4.0)
+    return 0.5 * np.log(squared), (0.5 * np.log(np.maximum(typical / rows, 1.0))) ** 2 + 1e-4
 
 
 def _merged(counts: Floats, cells: int) -> npt.NDArray[np.int64]:

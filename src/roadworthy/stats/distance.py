@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import rel_entr
 
 from roadworthy.errors import TooFewSamples
 
@@ -26,9 +27,22 @@ def jensen_shannon(p_counts: Counts, q_counts: Counts) -> float:
     >>> jensen_shannon(np.array([10, 0]), np.array([0, 10]))
     1.0
     """
+    return float(jensen_shannon_rows(*_counts(p_counts, q_counts))[0])
+
+
+def jensen_shannon_rows(p_counts: Counts, q_counts: Counts) -> Floats:
+    """As `jensen_shannon` between every two rows, such as the histograms of many days; shape (n,).
+
+    p_counts, q_counts  arrays of shape (n, n_bins)
+
+    >>> jensen_shannon_rows(np.array([[10, 0], [5, 5]]), np.array([[0, 10], [7, 7]])).tolist()
+    [1.0, 0.0]
+    """
     p, q = _shares(p_counts, q_counts)
     middle = (p + q) / 2
-    return float(np.sqrt(max((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2, 0.0)))
+    nats = (rel_entr(p, middle) + rel_entr(q, middle)).sum(axis=1) / 2
+    distances: Floats = np.sqrt(np.maximum(nats / np.log(2.0), 0.0))
+    return distances
 
 
 def psi(p_counts: Counts, q_counts: Counts) -> float:
@@ -42,7 +56,7 @@ def psi(p_counts: Counts, q_counts: Counts) -> float:
     >>> round(psi(np.array([500, 500]), np.array([600, 400])), 3)
     0.04
     """
-    p, q = _shares(p_counts, q_counts, added=0.5)
+    p, q = _shares(*_counts(p_counts, q_counts), added=0.5)
     return float(((p - q) * np.log(p / q)).sum())
 
 
@@ -54,26 +68,30 @@ def total_variation(p_counts: Counts, q_counts: Counts) -> float:
     >>> round(total_variation(np.array([500, 500]), np.array([600, 400])), 3)
     0.1
     """
-    p, q = _shares(p_counts, q_counts)
+    p, q = _shares(*_counts(p_counts, q_counts))
     return float(np.abs(p - q).sum() / 2)
 
 
-def _shares(p_counts: Counts, q_counts: Counts, added: float = 0.0) -> tuple[Floats, Floats]:
+def _counts(p_counts: Counts, q_counts: Counts) -> tuple[Floats, Floats]:
+    """Two histograms as two tables of one row."""
     p, q = np.asarray(p_counts, dtype=np.float64), np.asarray(q_counts, dtype=np.float64)
     if p.ndim != 1 or p.shape != q.shape:
         raise ValueError(
             f"counts must be one-dimensional over the same bins, got shapes {p.shape} and {q.shape}"
         )
+    return p[np.newaxis], q[np.newaxis]
+
+
+def _shares(p_counts: Counts, q_counts: Counts, added: float = 0.0) -> tuple[Floats, Floats]:
+    p, q = np.asarray(p_counts, dtype=np.float64), np.asarray(q_counts, dtype=np.float64)
+    if p.ndim != 2 or p.shape != q.shape:
+        raise ValueError(f"counts must be rows over the same bins, got shapes {p.shape} and {q.shape}")
     for name, counts in (("p_counts", p), ("q_counts", q)):
         if not (np.isfinite(counts) & (counts >= 0)).all():
             raise ValueError(
                 f"{name} must be finite counts of at least 0, got {counts.min()} to {counts.max()}"
             )
-        if counts.sum() == 0:
+        if not counts.sum(axis=1).all():
             raise TooFewSamples(f"a distance needs rows on both sides, {name} counts none")
-    return (p + added) / (p + added).sum(), (q + added) / (q + added).sum()
-
-
-def _relative_entropy(p: Floats, q: Floats) -> float:
-    held = p > 0
-    return float((p[held] * np.log2(p[held] / q[held])).sum())
+    p, q = p + added, q + added
+    return p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)

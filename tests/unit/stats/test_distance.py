@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from roadworthy.errors import TooFewSamples
-from roadworthy.stats.distance import jensen_shannon, psi, total_variation
+from roadworthy.stats.distance import jensen_shannon, jensen_shannon_rows, psi, total_variation
 
 EVERY = (jensen_shannon, psi, total_variation)
 COUNTS = arrays(np.int64, 6, elements=st.integers(0, 1_000)).filter(lambda counts: counts.sum() > 0)
@@ -56,3 +56,16 @@ def test_malformed_counts_are_refused(distance) -> None:
     for wrong in (-1.0, np.nan):
         with pytest.raises(ValueError, match="finite counts"):
             distance(np.array([1.0, 2.0]), np.array([1.0, wrong]))
+
+
+@given(p=arrays(np.int64, (5, 6), elements=st.integers(1, 1_000)), q=COUNTS)
+def test_distances_of_many_rows_are_those_of_each(p, q) -> None:
+    """A season of days is measured at once."""
+    found = jensen_shannon_rows(p, np.tile(q, (5, 1)))
+    assert found == pytest.approx([jensen_shannon(row, q) for row in p], abs=1e-12)
+
+
+def test_rows_over_other_bins_are_refused() -> None:
+    """One histogram is not compared with many by accident."""
+    with pytest.raises(ValueError, match="rows over the same bins"):
+        jensen_shannon_rows(np.ones((2, 3)), np.ones((1, 3)))
