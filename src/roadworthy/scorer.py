@@ -45,6 +45,10 @@ Special = Literal["nan", "inf", "-inf"]
 JsonFloat: TypeAlias = float | Special
 
 
+#: How the refusal of a version begins whose golden requests go another way here.
+COMPUTES_ANOTHER = "this node computes another"
+
+
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One golden request and everything that became of it.
 
@@ -224,7 +228,7 @@ class Scorer:
         if found:
             listed = "\n  ".join(str(one) for one in found[:10])
             raise Refused(
-                f"this node computes another {self.model.model} than was trained: {len(found)} differences in "
+                f"{COMPUTES_ANOTHER} {self.model.model} than was trained: {len(found)} differences in "
                 f"{len(self.goldens)} golden requests\n  {listed}\n"
                 f"Trained with {_listed(self.model.libraries)}; install the same here, or train again here."
             )

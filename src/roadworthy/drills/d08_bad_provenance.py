@@ -48,22 +48,27 @@ def _inject(deployment: Deployment, severity: float, chance: np.random.Generator
 def lineage(deployment: Deployment, stores: Stores, reference: str, answered: int) -> str:
     """What `trace --rows` says of the list, if that is the truth: else ""."""
     described = deployment.description
-    listed = set(_list(deployment).read_text(encoding="utf-8").splitlines())
     traced = trace_rows(stores, described.model, _list(deployment))
     found = {touched.version.reference: touched for touched in traced.versions}
     this = found.get(reference)
-    learned = _trained_on(deployment, stores)
-    if this is None or not this.answering or this.units != len(listed & learned) or this.answers < answered:
+    units = {name: touched.units for name, touched in found.items()}
+    if this is None or not this.answering or this.answers < answered or units != _touched(deployment, stores):
         return ""
     return "; ".join(traced.sentences())
 
 
-def _trained_on(deployment: Deployment, stores: Stores) -> set[str]:
-    """The units of the questions that the version was trained on, as the files hold them."""
-    when, model = deployment.timeline, deployment.model
-    questions = load_questions(stores.settings.tables, model, None, when.live_from)
-    before = questions.before(micros(when.live_from - when.holdout))
-    return set(unit_texts(before.table.column(model.unit)).to_pylist())
+def _touched(deployment: Deployment, stores: Stores) -> dict[str, int]:
+    """Version → units of the list among the questions it was trained on, as the files hold them; those with any."""
+    listed = set(_list(deployment).read_text(encoding="utf-8").splitlines())
+    model = deployment.model
+    questions = load_questions(stores.settings.tables, model, None, deployment.timeline.live_from)
+    found = {}
+    for row in stores.versions.all(model.name):
+        assert row.run.trained_until is not None, "a registered run has a training period"
+        before = questions.before(micros(row.run.trained_until)).table
+        learned = set(unit_texts(before.column(model.unit)).to_pylist())
+        found[row.reference] = len(listed & learned)
+    return {reference: units for reference, units in found.items() if units}
 
 
 def _list(deployment: Deployment) -> Path:

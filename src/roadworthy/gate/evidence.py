@@ -115,6 +115,7 @@ class Staging:
     answered  what the server said, shape (n_goldens,); shorter when it did not answer all
     names     what is special about each golden request; () where that is not known
     error     why it could not be asked, as a sentence; None when it could
+    refused   what it said where it replayed them itself, found that they go another way, and did not serve; else ""
     seconds   from starting the first process to the last answer
     """
 
@@ -122,6 +123,7 @@ class Staging:
     answered: Floats
     names: tuple[str, ...] = ()
     error: str | None = None
+    refused: str = ""
     seconds: float = 0.0
 
 

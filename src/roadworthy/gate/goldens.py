@@ -2,7 +2,9 @@
 
 The artifact carries requests with the answers it had when it was trained: zero denominators, empty lists and unknown
 values included. A server was started on it in staging and asked them over HTTP. The largest absolute difference must
-keep the tolerance of the estimator's format. A server that does not start or answer is an error, which blocks.
+keep the tolerance of the estimator's format. Before that the server replays them itself, value by value, and refuses a
+version that it computes otherwise: then the check fails with the server's words. A server that does not start or answer
+for any other reason is an error, which blocks too.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
             "no server was started on the artifact: run the gate where a server can be started"
         )
     n = staging.expected.size
+    if staging.refused:
+        return (_refused(evidence, staging),)
     if staging.error is not None:
         raise ValueError(f"the staging server could not be asked its {n:,} golden requests: {staging.error}")
     if n < MIN_GOLDENS:
@@ -57,6 +61,21 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
             n=n,
             evidence={"wrong": wrong[:20].tolist(), "seconds": staging.seconds},
         ),
+    )
+
+
+def _refused(evidence: Evidence, staging: Staging) -> Verdict:
+    """The server has shown that its answers would differ, and gives none."""
+    n = staging.expected.size
+    return verdict(
+        NAME,
+        evidence,
+        "fail",
+        f"the staging server refuses it: {' '.join(staging.refused.split())} (n={n:,})",
+        limit=str(Limit("<=", evidence.tolerance)),
+        unit="probability",
+        n=n,
+        evidence={"seconds": staging.seconds},
     )
 
 

@@ -24,7 +24,7 @@ from roadworthy.gate.evidence import Arrangement, Staging
 from roadworthy.gate.infrastructure import LOOKS, settled
 from roadworthy.gate.infrastructure_facts import Infrastructure, Served
 from roadworthy.jobs.latency import post, time_each
-from roadworthy.jobs.staging import Server, body_of, serving
+from roadworthy.jobs.staging import ComputesAnother, Server, body_of, serving
 from roadworthy.jobs.stores import Stores
 from roadworthy.registry.versions import VersionRow
 from roadworthy.scorer import Scorer
@@ -70,9 +70,11 @@ def ask_servers(stores: Stores, row: VersionRow, scorer: Scorer, champion: Versi
             asked = _ask(stores, server, scorer, asked, champion)
     except RoadworthyError as refusal:
         failed = replace(asked.infrastructure, own=None, errors={"own": str(refusal)})
-        asked = replace(
-            asked, staging=replace(asked.staging, error=str(refusal)), infrastructure=failed, together=None
-        )
+        if isinstance(refusal, ComputesAnother):
+            unasked = replace(asked.staging, refused=str(refusal))
+        else:
+            unasked = replace(asked.staging, error=str(refusal))
+        asked = replace(asked, staging=unasked, infrastructure=failed, together=None)
     seconds = time.monotonic() - started
     return replace(asked, staging=replace(asked.staging, seconds=seconds))
 

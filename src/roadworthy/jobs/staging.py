@@ -19,11 +19,12 @@ from typing import Any
 
 import msgspec
 
-from roadworthy.errors import NotReady, RoadworthyError
+from roadworthy.errors import NotReady, Refused, RoadworthyError
 from roadworthy.jobs.sender import Post, Sender
 from roadworthy.node import NodeDirectory
 from roadworthy.registry.artifact import stage
 from roadworthy.registry.versions import VersionRow
+from roadworthy.scorer import COMPUTES_ANOTHER
 from roadworthy.traffic import Plan, Route, Staged
 
 #: A worker that has not answered after this long will not.
@@ -34,6 +35,10 @@ ASK_SECONDS = 30.0
 
 #: A worker that still runs so long after it was told to end is killed: it may be stuck in the code of the artifact.
 DRAIN_SECONDS = 10.0
+
+
+class ComputesAnother(Refused):
+    """The worker replayed the golden requests, and they go another way there than when the version was trained."""
 
 
 class _Answers(msgspec.Struct):
@@ -84,7 +89,8 @@ def body_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
 def serving(version: VersionRow, artifacts: Path) -> Iterator[Server]:
     """A real worker on a copy of the artifact, in a node of its own; it has ended when this is left.
 
-    raises   NotReady with the worker's last words where it does not become ready, or what is asked of it fails
+    raises   ComputesAnother where its golden requests go another way in the worker; NotReady with the worker's last
+             words where it does not become ready, or what is asked of it fails
     """
     with tempfile.TemporaryDirectory(prefix="roadworthy-staging-") as room:
         node = NodeDirectory(Path(room))
@@ -101,6 +107,8 @@ def serving(version: VersionRow, artifacts: Path) -> Iterator[Server]:
             with _worker(node, log) as (worker, port):
                 _until_ready(f"http://127.0.0.1:{port}", worker, node, version)
                 yield Server(version, node, worker.pid, port, time.monotonic() - started)
+        except ComputesAnother:
+            raise
         except RoadworthyError as refusal:
             last = _last_line(log.read_bytes())
             raise NotReady(f"{refusal}; its last words: {last}" if last else str(refusal)) from refusal
@@ -145,13 +153,21 @@ def _until_ready(url: str, worker: subprocess.Popen[bytes], node: NodeDirectory,
                 return
             state = node.read_state(0)
             if state is not None and version.reference in state.errors:
-                raise NotReady(f"the staging worker cannot load it: {state.errors[version.reference]}")
+                raise _not_loaded(state.errors[version.reference])
             if time.monotonic() > deadline:
                 raise NotReady(
                     f"the staging worker was not ready after {PATIENCE_SECONDS:g} s: "
                     f"{body[:300].decode(errors='replace')}"
                 )
             time.sleep(0.05)
+
+
+def _not_loaded(error: str) -> RoadworthyError:
+    """What a worker says of a version that it did not load, as an exception."""
+    kind, _, words = error.partition(": ")
+    if kind == Refused.__name__ and words.startswith(COMPUTES_ANOTHER):
+        return ComputesAnother(words)
+    return NotReady(f"the staging worker cannot load it: {error}")
 
 
 def _last_line(log: bytes) -> str:

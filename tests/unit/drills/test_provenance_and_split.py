@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from roadworthy.drills import d08_bad_provenance as d08
 from roadworthy.drills import d09_random_split as random_split
 from roadworthy.drills import d09_unbalanced_split as d09
-from roadworthy.drills.cell import opened
+from roadworthy.drills.cell import brought_in, opened
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.result import Cell
 from roadworthy.jobs.questions import NEVER, Questions
@@ -30,8 +33,29 @@ def test_lineage_names_what_learned_from_a_wrong_list_and_whom_that_answered(dri
 def test_a_lineage_that_is_not_the_truth_is_no_catch(broken: Deployment) -> None:
     """The candidate does not answer, so what is said of its answers cannot be right."""
     d08.FAULT.inject(broken, 0.05, np.random.default_rng(1))
+    assert brought_in(broken, accept="drilled") == []
     with opened(broken) as stores:
         assert d08.lineage(broken, stores, "trip-delay@2", 10) == ""
+
+
+def test_every_version_that_learned_from_the_list_must_be_named(
+    broken: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that answers is not enough: the list was in an earlier training as well, with fewer of its units."""
+    d08.FAULT.inject(broken, 0.05, np.random.default_rng(1))
+    assert brought_in(broken, accept="drilled") == []
+    with opened(broken) as stores:
+        told = d08.lineage(broken, stores, "trip-delay@1", 10)
+        assert "trip-delay@1 was trained on" in told
+        assert "trip-delay@2 was trained on" in told
+        whole = d08.trace_rows
+
+        def forgetful(*given: Any) -> Any:
+            traced = whole(*given)
+            return msgspec.structs.replace(traced, versions=traced.versions[:1])
+
+        monkeypatch.setattr(d08, "trace_rows", forgetful)
+        assert d08.lineage(broken, stores, "trip-delay@1", 10) == ""
 
 
 def test_few_rows_that_are_split_unevenly_are_not_trained_on(drilled: Drilled) -> None:

@@ -333,6 +333,18 @@ def test_a_server_that_did_not_answer_is_an_error_with_its_reason() -> None:
     assert "ended with code 1" in verdict.reason
 
 
+def test_a_server_that_has_shown_that_it_computes_otherwise_is_a_fail_in_its_words() -> None:
+    """It was measured, by the server itself: that is no error."""
+    words = (
+        "this node computes another m than was trained: 1 differences in 24 golden requests\n  golden request"
+    )
+    refused = Staging(expected=np.full(24, 0.5), answered=np.array([]), refused=words)
+    (verdict,) = goldens.CHECK.judge(replace(healthy(), staging=refused))
+    assert verdict.ruling == "fail"
+    assert "refuses it: this node computes another m than was trained: 1 diff" in verdict.reason
+    assert verdict.reason.endswith("golden requests golden request (n=24)")
+
+
 def test_a_server_that_answered_some_is_an_error() -> None:
     """A missing answer is not a right one."""
     partly = Staging(expected=np.full(24, 0.5), answered=np.full(23, 0.5))

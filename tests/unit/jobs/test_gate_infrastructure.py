@@ -153,6 +153,7 @@ def test_a_server_that_does_not_start_is_evidence_with_its_last_words(
     monkeypatch.setattr(staging.sys, "executable", str(program))
     asked = _ask(small_stores, 2, champion=1)
     assert asked.staging.error is not None
+    assert asked.staging.refused == ""
     assert asked.staging.error.endswith("its last words: the library is missing")
     assert asked.infrastructure.errors == {"own": asked.staging.error}
     assert asked.infrastructure.own is None

@@ -59,6 +59,15 @@ def test_a_worker_answers_the_golden_requests_and_ends(town_stores: Stores, work
     assert [Path(f"/proc/{pid}").exists() for pid in workers] == [False]
 
 
+def test_a_version_that_is_computed_otherwise_is_told_from_one_that_cannot_be_loaded() -> None:
+    """The first is proved by its golden requests; the key that is missing and the library say nothing of answers."""
+    told = staging._not_loaded("Refused: this node computes another m than was trained: 2 differences")
+    assert isinstance(told, staging.ComputesAnother)
+    assert str(told).startswith("this node computes another m")
+    for error in ("Refused: no key is there", "ImportError: this node computes another", "KeyError: 'wind'"):
+        assert type(staging._not_loaded(error)) is NotReady
+
+
 def test_a_worker_that_dies_is_evidence_with_its_last_words(
     town_stores: Stores, workers: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
