@@ -10,7 +10,7 @@ import pytest
 
 from roadworthy.jobs.stores import Stores
 from small_workspace import Small, build
-from smalltown import Town, trained_town
+from smalltown import DAY, OPENED, Town, trained_town
 
 
 @pytest.fixture(scope="session")
@@ -58,5 +58,23 @@ def town(trained: Town, tmp_path: Path) -> Town:
 def town_stores(town: Town) -> Iterator[Stores]:
     """A copy of the small town, opened."""
     stores = town.stores()
+    yield stores
+    stores.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def retrained(trained: Town, tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """The small town with a version 2 that was trained a day later; not to be changed."""
+    town = trained.copy(tmp_path_factory.mktemp("retrained"))
+    stores = town.stores()
+    town.train(stores, OPENED + DAY)
+    stores.engine.dispose()
+    return town
+
+
+@pytest.fixture
+def two_versions(retrained: Town, tmp_path: Path) -> Iterator[Stores]:
+    """A copy of the small town with two trained versions, of which nobody answers, opened."""
+    stores = retrained.copy(tmp_path / "two").stores()
     yield stores
     stores.engine.dispose()

@@ -19,11 +19,10 @@ CANARY = Route(champion=1, canary=2, canary_share=0.5, salt="s")
 
 
 @pytest.fixture
-def two(town: Town, town_stores: Stores) -> Stores:
+def two(two_versions: Stores) -> Stores:
     """Version 1 answers from the opening on; version 2 is trained."""
-    town.train(town_stores, OPENED + DAY)
-    serve(town_stores, Route(champion=1))
-    return town_stores
+    serve(two_versions, Route(champion=1))
+    return two_versions
 
 
 def _say(

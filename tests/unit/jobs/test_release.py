@@ -20,11 +20,10 @@ from smalltown import DAY, MODEL, OPENED, Town, passed, serve
 
 
 @pytest.fixture
-def two(town: Town, town_stores: Stores) -> Stores:
+def two(two_versions: Stores) -> Stores:
     """Version 1 answers, version 2 is trained and nobody asked the gate about it."""
-    serve(town_stores, Route(champion=1))
-    town.train(town_stores, OPENED + DAY)
-    return town_stores
+    serve(two_versions, Route(champion=1))
+    return two_versions
 
 
 def ruled(stores: Stores, version: int, *blocking: Verdict, champion: int | None = None) -> None:

@@ -23,7 +23,7 @@ from roadworthy.predictionlog.roll import roll
 from roadworthy.release.decision import respond
 from roadworthy.release.guards import Answers
 from roadworthy.traffic import Route
-from smalltown import DAY, MODEL, OPENED, Town, serve
+from smalltown import MODEL, OPENED, serve
 
 BEAT = timedelta(minutes=70)
 
@@ -133,13 +133,6 @@ class _Entropy:
         return int.from_bytes(self.rng.bytes(8), "big") & ((1 << bits) - 1)
 
 
-@pytest.fixture
-def two(town: Town, town_stores: Stores) -> Stores:
-    """Version 2 is trained."""
-    town.train(town_stores, OPENED + DAY)
-    return town_stores
-
-
 def _live(stores: Stores, seed: int, look: Callable[[SeenAnswers, datetime, datetime, Route], None]) -> None:
     """Four days of beats: a champion, a canary beside it, and the canary as champion."""
     traffic = Traffic(stores, np.random.default_rng(seed))
@@ -163,22 +156,22 @@ def _live(stores: Stores, seed: int, look: Callable[[SeenAnswers, datetime, date
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_decisions_are_those_of_reading_everything_again(two: Stores, seed: int) -> None:
+def test_decisions_are_those_of_reading_everything_again(two_versions: Stores, seed: int) -> None:
     """On every one of 80 beats, through flips, rolled journals, late rows, repeats, and a restart."""
     running: list[tuple[object, ...]] = []
     again: list[tuple[object, ...]] = []
 
     def look(seen: SeenAnswers, since: datetime, now: datetime, route: Route) -> None:
-        number, _ = two.plans.route(MODEL)
-        running.append(decided(two, route, dict(seen.of(MODEL, number, since, now))))
-        again.append(decided(two, route, everything(two, since)))
+        number, _ = two_versions.plans.route(MODEL)
+        running.append(decided(two_versions, route, dict(seen.of(MODEL, number, since, now))))
+        again.append(decided(two_versions, route, everything(two_versions, since)))
 
-    _live(two, seed, look)
+    _live(two_versions, seed, look)
     assert running == again
     assert len({str(one[0]) for one in running}) > 5, "not the same decision all the time"
 
 
-def test_a_look_reads_what_is_new_and_no_more(two: Stores) -> None:
+def test_a_look_reads_what_is_new_and_no_more(two_versions: Stores) -> None:
     """A flip, a restart and answers that moved far read the window; the other looks together read each row once."""
     costs: list[tuple[int, int]] = []
     before = {"read": 0, "held": 0}
@@ -186,22 +179,24 @@ def test_a_look_reads_what_is_new_and_no_more(two: Stores) -> None:
     def look(seen: SeenAnswers, since: datetime, now: datetime, route: Route) -> None:
         if seen.read < before["read"]:
             before["read"] = 0
-        number, _ = two.plans.route(MODEL)
+        number, _ = two_versions.plans.route(MODEL)
         seen.of(MODEL, number, since, now)
-        held = two.log().predictions(MODEL, namespace="town", columns=["id"], repeats=True).num_rows
+        held = two_versions.log().predictions(MODEL, namespace="town", columns=["id"], repeats=True).num_rows
         costs.append((seen.read - before["read"], held - before["held"]))
         before.update(read=seen.read, held=held)
 
-    _live(two, 1, look)
+    _live(two_versions, 1, look)
     assert sum(read == new for read, new in costs) > 65
     assert sum(read for read, _ in costs) < 3 * before["held"]
 
 
-def test_a_log_that_cannot_be_followed_is_read_anew(two: Stores, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_that_cannot_be_followed_is_read_anew(
+    two_versions: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
     """What was appended since is gone with its file; what is left is counted, and it is said."""
-    serve(two, Route(champion=1))
-    traffic = Traffic(two, np.random.default_rng(3))
-    seen = SeenAnswers(two)
+    serve(two_versions, Route(champion=1))
+    traffic = Traffic(two_versions, np.random.default_rng(3))
+    seen = SeenAnswers(two_versions)
     for _ in range(2):
         traffic.go(Route(champion=1), OPENED, OPENED + BEAT)
         seen.of(MODEL, 1, OPENED, OPENED + BEAT)
@@ -209,8 +204,8 @@ def test_a_log_that_cannot_be_followed_is_read_anew(two: Stores, caplog: pytest.
     for journal in traffic.journals:
         sealed = journal.seal()
         if sealed is not None:
-            roll([sealed], two.settings.log)
-    for path in (two.settings.log / "predictions").rglob("*.parquet"):
+            roll([sealed], two_versions.settings.log)
+    for path in (two_versions.settings.log / "predictions").rglob("*.parquet"):
         path.unlink()
-    assert dict(seen.of(MODEL, 1, OPENED, OPENED + BEAT)) == everything(two, OPENED) == {}
+    assert dict(seen.of(MODEL, 1, OPENED, OPENED + BEAT)) == everything(two_versions, OPENED) == {}
     assert "read anew" in caplog.text
