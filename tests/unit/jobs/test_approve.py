@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from roadworthy.errors import Refused
@@ -15,11 +18,28 @@ from smalltown import DAY, MODEL, OPENED, Town, serve
 REFERENCE = f"{MODEL}@1"
 
 
+@pytest.fixture(scope="module")
+def with_owners(trained: Town, tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """The small town, whose model has two owners now; not to be changed."""
+    town = trained.copy(tmp_path_factory.mktemp("owned"))
+    stores = town.stores()
+    declare(town, stores, '["anna", "ben"]')
+    stores.engine.dispose()
+    return town
+
+
 @pytest.fixture
-def owned(town: Town, town_stores: Stores) -> Stores:
-    """The small town, whose model has two owners now."""
-    declare(town, town_stores, '["anna", "ben"]')
-    return town_stores
+def own_town(with_owners: Town, tmp_path: Path) -> Town:
+    """A copy of it, to change."""
+    return with_owners.copy(tmp_path / "owned")
+
+
+@pytest.fixture
+def owned(own_town: Town) -> Iterator[Stores]:
+    """The copy, opened."""
+    stores = own_town.stores()
+    yield stores
+    stores.engine.dispose()
 
 
 def declare(town: Town, stores: Stores, owners: str) -> None:
@@ -62,20 +82,22 @@ def test_an_owners_approval_is_no_approval_of_a_first_release(owned: Stores) -> 
     assert owned.ledger.approvals(MODEL, 1) == ()
 
 
-def test_a_retraining_needs_new_approvals(town: Town, owned: Stores) -> None:
+def test_a_retraining_needs_new_approvals(own_town: Town, owned: Stores) -> None:
     """They approved what they saw."""
     say(owned, "anna")
     say(owned, "ben")
-    town.train(owned, OPENED + DAY)
+    own_town.train(owned, OPENED + DAY)
     assert approvals_of(owned, owned.versions.get(MODEL, 2)).given == {}
 
 
-def test_what_is_declared_anew_is_approved_anew(town: Town, owned: Stores) -> None:
+def test_what_is_declared_anew_is_approved_anew(own_town: Town, owned: Stores) -> None:
     """A limit that was loosened after the approval was not approved; who had approved is told so."""
     say(owned, "anna")
-    text = town.definition.read_text()
-    town.definition.write_text(text.replace("    owners=", '    checks={"calibration": "advisory"}, owners='))
-    town.train(owned)
+    text = own_town.definition.read_text()
+    own_town.definition.write_text(
+        text.replace("    owners=", '    checks={"calibration": "advisory"}, owners=')
+    )
+    own_town.train(owned)
     facts = approvals_of(owned, owned.versions.get(MODEL, 1))
     assert (dict(facts.given), facts.outdated) == ({}, ("anna",))
     say(owned, "anna")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -42,19 +43,37 @@ from small_workspace import (
 HIDDEN = 3
 
 
-@pytest.fixture
-def hidden(own_stores: Stores, tmp_path: Path) -> Model:
-    """The model as trained once more, with sensitive trips, origins and earlier airports."""
-    path = tmp_path / "hidden.py"
-    definition = Path(own_stores.versions.get(MODEL, 1).run.details["definition"]).read_text()
-    definition = definition.replace(
+@pytest.fixture(scope="module")
+def keyed(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The small workspace with a key, and the model trained once more, with sensitive trips, origins and earlier
+    airports, as its `definition` says; not to be changed.
+    """
+    home = tmp_path_factory.mktemp("hidden")
+    shutil.copytree(small.root, home / "workspace")
+    definition = small.definition.read_text().replace(
         'category("origin")', 'category("origin", sensitive=True), trip=category("trip", sensitive=True)'
     )
-    path.write_text(definition.replace("length=2)", "length=2, sensitive=True)"))
-    make_key(key_path(own_stores.settings.root))
-    trained = train(own_stores, path, until=FIRST_UNTIL, holdout=HALF_MONTH)
+    made = Small(home / "workspace", home / "hidden.py")
+    made.definition.write_text(definition.replace("length=2)", "length=2, sensitive=True)"))
+    stores = made.stores()
+    make_key(key_path(stores.settings.root))
+    trained = train(stores, made.definition, until=FIRST_UNTIL, holdout=HALF_MONTH)
     assert trained.version == HIDDEN
-    return load_definition(path).model(MODEL)
+    stores.engine.dispose()
+    return made
+
+
+@pytest.fixture
+def own(keyed: Small, small: Small, tmp_path: Path) -> Small:
+    """A copy of it, to change, with the file that hides nothing."""
+    shutil.copytree(keyed.root, tmp_path / "workspace")
+    return Small(tmp_path / "workspace", small.definition)
+
+
+@pytest.fixture
+def hidden(keyed: Small) -> Model:
+    """The model that hides."""
+    return load_definition(keyed.definition).model(MODEL)
 
 
 def _release(stores: Stores, version: int) -> None:
