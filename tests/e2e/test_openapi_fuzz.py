@@ -19,7 +19,7 @@ checks = pytest.importorskip("schemathesis.specs.openapi.checks")
 
 #: Of each address, as the document wants them and otherwise.
 PROOF = "ROADWORTHY_PROOF" in os.environ
-EXAMPLES = 100 if PROOF else 10
+EXAMPLES = 100 if PROOF else 6
 
 #: What a request that the document does not allow may get; 413 is said of one that claims more rows than are read.
 REFUSALS = ["400", "401", "403", "404", "405", "406", "409", "411", "413", "415", "422", "429", "431", "5xx"]
