@@ -11,6 +11,7 @@ import pytest
 
 from roadworthy.data.schema import table
 from roadworthy.drills import d02_coverage_drop as d02
+from roadworthy.drills import d02_filled_in_history as filled
 from roadworthy.drills import d04_etl_break as d04
 from roadworthy.drills import d05_event_change as d05
 from roadworthy.drills import p08_string_parsing as p08
@@ -37,6 +38,7 @@ EVER = next(fault for fault in p08.VARIANTS if fault.variant == "ever")
         (p08.VARIANTS[0], "vocabulary", "gate", "which cleaner latin would make one"),
         (EVER, "vocabulary", "gate", "which cleaner latin would make one"),
         (d02.VARIANTS[0], "served_like_trained", "gate", "wind"),
+        (filled.FAULT, "carried", "gate", "wind is null in"),
     ],
     ids=lambda given: given.key if isinstance(given, Fault) else None,
 )
@@ -53,7 +55,7 @@ def test_at_moderate_severity_it_is_caught_at_its_stage(
     assert any(said in catch.sentence for catch in found), found
 
 
-@pytest.mark.parametrize("fault", [d05.FAULT, p08.FAULT, EVER], ids=lambda fault: fault.key)
+@pytest.mark.parametrize("fault", [d05.FAULT, p08.FAULT, EVER, filled.FAULT], ids=lambda fault: fault.key)
 def test_with_its_guards_off_nothing_else_sees_it(fault: Fault, drilled: Drilled) -> None:
     """So the guards are what caught it."""
     cell = drilled(fault, off=fault.guards)
@@ -82,6 +84,13 @@ def test_a_name_that_was_always_written_in_two_ways_is_so_in_requests_too(broken
 
 def _both(rows: pa.Table, *names: str) -> list[list[str]]:
     return [rows.column(name).to_pylist() for name in names]
+
+
+def test_a_number_that_is_never_missing_cannot_be_filled(broken: Deployment) -> None:
+    """The drill says so; it takes the one that is."""
+    assert filled.gappy_number(broken) == "wind"
+    broken.redeclare(features='old.features.without(["wind"])')
+    assert "missing anywhere" in filled.FAULT.applies(broken)
 
 
 def test_a_day_that_is_there_twice_has_every_row_again_under_a_key_of_its_own() -> None:
