@@ -96,15 +96,21 @@ class _Log:
             changed = _replaced(changed, "output", pa.array(said[at]))
             for number, column in enumerate(self.scorer.model.columns):
                 changed = _replaced(changed, f"enc_{column}", pa.array(encoded[at, number], from_pandas=True))
-            _write(file, changed)
+            write_logged(file, changed)
+
+
+def logged_files(deployment: Deployment) -> list[Path]:
+    """The files of the log of its model, each a part of the rows."""
+    settings = deployment.settings
+    home = model_directory(settings.log, "predictions", settings.namespace, deployment.description.model)
+    return sorted(home.rglob("*.parquet"))
 
 
 def _log_of(deployment: Deployment, names: Sequence[str]) -> _Log:
     with opened(deployment) as stores:
         described = deployment.description
         scorer = stores.scorer(stores.versions.get(described.model, described.champion))
-        home = model_directory(stores.settings.log, "predictions", stores.settings.namespace, described.model)
-    files = sorted(home.rglob("*.parquet"))
+    files = logged_files(deployment)
     parts = [pq.ParquetFile(file).read() for file in files]
     for name in names:
         if not parts or any(f"in_{name}" not in part.column_names for part in parts):
@@ -228,8 +234,8 @@ def _replaced(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return table.set_column(table.column_names.index(name), field, values.cast(field.type))
 
 
-def _write(file: Path, table: pa.Table) -> None:
-    """In place of a file that may be linked elsewhere."""
+def write_logged(file: Path, table: pa.Table) -> None:
+    """Write in place of a file that may be linked elsewhere."""
     draft = file.with_suffix(".resent")
     pq.write_table(table, draft, compression="zstd")
     draft.replace(file)

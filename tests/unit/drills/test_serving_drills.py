@@ -25,6 +25,9 @@ from roadworthy.drills import (
     p10_dependency_change as p10,
 )
 from roadworthy.drills import (
+    p10_log_beside as p10_log,
+)
+from roadworthy.drills import (
     s03_latency_regression as s03,
 )
 from roadworthy.drills.deployment import Deployment
@@ -123,6 +126,27 @@ def test_a_zero_denominator_that_is_served_otherwise_is_refused_and_the_stage_is
 def test_a_model_that_divides_nothing_is_not_drilled(broken: Deployment) -> None:
     """There is no zero denominator."""
     assert p07.FAULT.applies(broken) == "none of its features divides"
+
+
+def test_answers_that_are_logged_beside_other_requests_are_told_by_asking_again(drilled: Drilled) -> None:
+    """The champion itself, asked what it answered, says otherwise; it is told, and nobody is refused for it."""
+    cell = drilled(p10_log.FAULT)
+    assert cell.outcome == "caught", cell
+    (found,) = [catch for catch in cell.catches if catch.guard == "champion_rows"]
+    assert (found.part, found.how) == ("A/A", "warning")
+    assert "from what it answered itself" in found.sentence
+    assert set(cell.guards) - {"infrastructure"} == {
+        "champion_rows"
+    }  # the latency of a busy machine is beside it
+
+
+def test_answers_change_places_and_none_is_lost() -> None:
+    """As many as the share says, two at least: one alone has no other place."""
+    answers = np.arange(100) / 100
+    for share, moved in ((0.05, 5), (0.0, 2), (1.0, 100)):
+        got = p10_log.displaced(answers, share, np.random.default_rng(1))
+        assert sorted(got) == sorted(answers)
+        assert (got != answers).sum() == moved
 
 
 def test_a_second_implementation_with_fewer_digits_is_refused(drilled: Drilled) -> None:
