@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from roadworthy.drills.deployment import Deployment, Running
-from roadworthy.drills.launcher import wrap
+from roadworthy.drills.launcher import patch_of, wrap
 from roadworthy.drills.proxy import Proxy
 from roadworthy.drills.result import Catch, Control
-from roadworthy.drills.server import Server
+from roadworthy.drills.server import Server, take_any
 from roadworthy.errors import NotReady, Refused
 from roadworthy.jobs import guard as guarding
 from roadworthy.jobs.hiding import workspace_key
@@ -59,14 +59,15 @@ def live(
     """Release a version and replay traffic until somebody notices, or to the end.
 
     control      what guards say without a fault; it does not count
-    off          guards that say nothing
+    off          guards that say nothing; without `release` nodes take what they would have refused
     to_the_end   whether the replay goes on after somebody noticed
     """
     when, model = deployment.timeline, deployment.model
     questions = load_questions(stores.settings.tables, model, when.live_from, when.live_until)
     lived = Lived(questions.n)
     with ExitStack() as open_until_end:
-        server = open_until_end.enter_context(Server(stores.settings, deployment.home, deployment.patches))
+        patches = [*deployment.patches, *([patch_of(take_any, ("serving",), {})] if "release" in off else [])]
+        server = open_until_end.enter_context(Server(stores.settings, deployment.home, patches))
         try:
             release(
                 stores, reference, how="promote", force="drilled: its guards are off", actor="drill",
@@ -74,8 +75,7 @@ def live(
             )  # fmt: skip
         except (NotReady, Refused) as refusal:
             lived.catches.append(Catch(stage="gate", guard="release", how="refused", sentence=str(refusal)))
-            if "release" not in off:
-                return lived
+            return lived
         proxy = open_until_end.enter_context(Proxy(server.url, deployment.request_changes, deployment.heard))
         sender = open_until_end.enter_context(Sender(proxy.url))
         open_until_end.enter_context(_silent(off))

@@ -103,24 +103,34 @@ def test_golden_requests_are_renamed_in_part() -> None:
         assert sum("gate_v1" in golden["request"] for golden in written) == expected
 
 
+def _divided(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
+    """A feature that divides, which the small model has none of, and P7."""
+    deployment.redeclare(
+        features="Features(**old.features.features, calm=ratio('heavy', 'wind', when_zero=-1.0, missing=-2.0))",
+        imports="from roadworthy import Features, ratio",
+    )
+    p07.FAULT.inject(deployment, severity, chance)
+
+
+DIVIDED = replace(p07.FAULT, inject=_divided, applies=lambda deployment: "")
+
+
 def test_a_zero_denominator_that_is_served_otherwise_is_refused_and_the_stage_is_named(
     drilled: Drilled,
 ) -> None:
     """Golden requests carry zero denominators."""
-
-    def inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:
-        deployment.redeclare(
-            features="Features(**old.features.features, calm=ratio('heavy', 'wind', when_zero=-1.0, missing=-2.0))",
-            imports="from roadworthy import Features, ratio",
-        )
-        p07.FAULT.inject(deployment, severity, chance)
-
-    cell = drilled(replace(p07.FAULT, inject=inject, applies=lambda deployment: ""))
+    cell = drilled(DIVIDED)
     said = by_guard(cell)["goldens"]
     assert said.startswith(
         "the staging server refuses it: this node computes another trip-delay than was trained"
     )
     assert "encoded calm was -1.0 when trained, is 0.0 here" in said
+
+
+def test_with_the_node_s_own_look_off_too_it_is_served_and_missed(drilled: Drilled) -> None:
+    """A node that replays golden requests is a guard like the others; without any, four weeks go by."""
+    cell = drilled(DIVIDED, off=DIVIDED.guards)
+    assert (cell.outcome, cell.harmed, cell.error) == ("missed", 1.0, ""), cell
 
 
 def test_a_model_that_divides_nothing_is_not_drilled(broken: Deployment) -> None:
