@@ -7,6 +7,7 @@ do: the proxy counts the rows and tells the replay that no version answered them
 from __future__ import annotations
 
 import http.client
+import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -68,6 +69,11 @@ class _Forwarding(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behind, self.changes, self.heard = behind, changes, heard
         self.counts: Counter[str] = Counter()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hung up is nothing to tell; anything else is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it was given
 
 
 class _Handler(BaseHTTPRequestHandler):
