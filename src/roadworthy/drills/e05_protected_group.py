@@ -17,9 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
-from roadworthy.data.tables import read, table_schema
 from roadworthy.drills import e05_slice_harm
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.launcher import wrap
@@ -28,9 +26,6 @@ from roadworthy.gate.groups import LIMIT_NAMES_OF
 from roadworthy.jobs import train as training
 
 Fit = Callable[..., Any]
-
-#: Smallest and largest share of the rows that a group may be.
-SHARE, LARGEST = 0.05, 0.5
 
 
 def leave_unrecorded(*, column: str, value: str, share: float, seed: int) -> None:
@@ -63,16 +58,7 @@ def unrecorded(y: Floats, held: np.ndarray, share: float, seed: int) -> Floats:
 
 def group_of(deployment: Deployment) -> tuple[str, str]:
     """Attribute and value of the group; two empty texts where there is none."""
-    model, home = deployment.model, deployment.settings.tables
-    texts = {column.name for column in table_schema(home, model.history).columns if column.kind == "string"}
-    for name in (each for each in model.protected if each in texts):
-        counts = pc.value_counts(read(home, model.history, columns=[name]).column(name)).to_pylist()
-        rows = sum(each["counts"] for each in counts)
-        sizes = {each["values"]: each["counts"] / rows for each in counts if each["values"] is not None}
-        groups = {value: size for value, size in sizes.items() if SHARE <= size <= LARGEST}
-        if groups:
-            return name, max(groups, key=lambda value: (groups[value], value))
-    return "", ""
+    return e05_slice_harm.largest_group(deployment, deployment.model.protected)
 
 
 def _inject(deployment: Deployment, severity: float, chance: np.random.Generator) -> None:

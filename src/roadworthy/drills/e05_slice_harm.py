@@ -10,13 +10,13 @@ flights that is the largest airline; moderate turns 30 % of its labels, 5 % of a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from roadworthy.data.tables import table_schema
+from roadworthy.data.tables import read, table_schema
 from roadworthy.drills.deployment import Deployment
 from roadworthy.drills.fault import Fault
 from roadworthy.drills.launcher import wrap
@@ -50,18 +50,22 @@ def turn_labels(*, column: str, value: str, share: float, seed: int) -> None:
 
 def group_of(deployment: Deployment) -> tuple[str, str]:
     """Column and value of the group; two empty texts where there is none."""
-    model, home = deployment.model, deployment.settings.tables
-    kinds = {column.name: column.kind for column in table_schema(home, model.history).columns}
+    model = deployment.model
     carried = [*model.slices, *model.input_columns(), *model.context]
-    for column in (name for name in carried if kinds.get(name) == "string" and name != model.unit):
-        files = sorted((home / model.history).glob("*.parquet"))
-        values = [
-            text for file in files for text in pq.read_table(file, columns=[column])[column].to_pylist()
-        ]
-        names, counts = np.unique([text for text in values if text is not None], return_counts=True)
-        groups = np.flatnonzero((counts >= SHARE * len(values)) & (counts <= LARGEST * len(values)))
-        if groups.size:
-            return column, str(names[groups[np.argmax(counts[groups])]])
+    return largest_group(deployment, [name for name in carried if name != model.unit])
+
+
+def largest_group(deployment: Deployment, columns: Iterable[str]) -> tuple[str, str]:
+    """The first of these texts of the history with such a group, and the group; two empty texts where there is none."""
+    history, home = deployment.model.history, deployment.settings.tables
+    texts = {column.name for column in table_schema(home, history).columns if column.kind == "string"}
+    for name in (each for each in columns if each in texts):
+        counted = pc.value_counts(read(home, history, columns=[name]).column(name)).to_pylist()
+        rows = sum(each["counts"] for each in counted)
+        sizes = {each["values"]: each["counts"] / rows for each in counted if each["values"] is not None}
+        groups = [value for value, size in sizes.items() if SHARE <= size <= LARGEST]
+        if groups:
+            return name, max(groups, key=lambda value: (sizes[value], value))
     return "", ""
 
 
