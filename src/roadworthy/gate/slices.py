@@ -8,11 +8,13 @@ harm      log loss of the candidate minus the champion's, in each slice, against
           t-test over days, with at most 1 % false discoveries among the declared slices and among those found
           (Benjamini and Hochberg 1995). Where nobody answers yet it does not apply.
 moved     by how much the mean score of each slice rose or fell from the champion to the candidate, once both are
-          brought to the rate of all rows by one number of logits, as a share of the slice's rarer outcome, against
-          `slice_move` (`<= 0.2` where none is declared). Both scored the same rows, so this is known long before
-          `harm` is. A slice fails where its move surely exceeds the limit, as above; is large enough for the outcomes
-          of as many rows to tell it from chance (three standard errors of their mean); and their mean is nearer to the
-          champion's, by more than one such error.
+          brought to the rate of all rows by one number of logits, as a share of the slice's rarer outcome as the
+          champion scores it, against `slice_move` (`<= 0.2` where none is declared). Both scored the same rows, so
+          this is known long before `harm` is. A slice fails where its move surely exceeds the limit, as above; is large
+          enough for the outcomes of as many rows to tell it from chance (three standard errors of their mean, which
+          are never less than chance alone gives if either version is right); and their mean lies on the champion's
+          side of the middle between both, by more than one such error. Where a group that moved holds most
+          rows, the rate of all goes with it, and the others are named.
 perfect   for each value declared as `Model(perfect={"country": ["AQ"]})`: no row of it may be called wrongly at the
           declared `cut` or, without one, at the score above which as many rows lie as were positive in training.
           Without any such row there is too little evidence.
@@ -44,7 +46,7 @@ from roadworthy.gate.check import (
 )
 from roadworthy.gate.evidence import Evidence, Floats, Holdout
 from roadworthy.gate.slices_facts import Marks, Slices
-from roadworthy.gate.slices_laid import DAYS, ROWS, Laid, judgeable, laid, surely_above
+from roadworthy.gate.slices_laid import ROWS, Laid, judgeable, judged_of, laid, surely_above
 from roadworthy.gate.slices_moved import moved
 from roadworthy.stats import metrics
 from roadworthy.stats.clusters import GroupMeans
@@ -86,11 +88,7 @@ def _harm(evidence: Evidence) -> tuple[Verdict, ...]:
         return (not_applying(NAME, evidence, why, "harm", evidence={"slices": _shown(slices, table, None)}),)
     before = metrics.log_losses(*metrics.checked(champion_scores(evidence), labels))
     found = slices.means(losses - before, data)
-    judged = judgeable(found)
-    if not judged.any():
-        raise TooFewSamples(
-            f"no slice has {ROWS} rows on {DAYS} days: declare slices, or wait for more outcomes"
-        )
+    judged = judged_of(found)
     harmed = surely_above(found, limit.value, judged, slices.declared)
     return (_harm_verdict(evidence, limit, slices, found, judged, harmed, table),)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roadworthy.errors import TooFewSamples
 from roadworthy.gate.evidence import Floats, Holdout, Ints
 from roadworthy.gate.slices_facts import Marks, Slices
 from roadworthy.stats.clusters import GroupMeans, false_discoveries, group_means
@@ -45,6 +46,14 @@ class Laid:
             None if data.weights is None else np.tile(data.weights, times),
         )
 
+    def totals(self, values: Floats) -> Floats:
+        """The sum of a number in every slice."""
+        found = np.zeros(len(self.names))
+        for index in self.indices:
+            held = index >= 0
+            found += np.bincount(index[held], weights=values[held], minlength=found.size)
+        return found
+
 
 def laid(facts: Slices) -> Laid:
     """Number all slices, one column after the other."""
@@ -59,9 +68,19 @@ def laid(facts: Slices) -> Laid:
 
 
 def judgeable(found: GroupMeans) -> Marks:
-    """Which slices have rows and days enough."""
-    enough: Marks = (found.rows >= ROWS) & (found.blocks >= DAYS)
+    """Which slices have rows and days enough, and rows that count at all."""
+    enough: Marks = (found.rows >= ROWS) & (found.blocks >= DAYS) & np.isfinite(found.value)
     return enough
+
+
+def judged_of(found: GroupMeans) -> Marks:
+    """As `judgeable`; TooFewSamples where none is."""
+    judged = judgeable(found)
+    if not judged.any():
+        raise TooFewSamples(
+            f"no slice has {ROWS} rows on {DAYS} days: declare slices, or wait for more outcomes"
+        )
+    return judged
 
 
 def surely_above(found: GroupMeans, bound: float, judged: Marks, declared: Marks) -> Marks:

@@ -22,7 +22,7 @@ from roadworthy.gate.check import (
 )
 from roadworthy.gate.evidence import Evidence, Floats, Holdout
 from roadworthy.gate.slices_facts import Marks, Slices
-from roadworthy.gate.slices_laid import DAYS, ROWS, Laid, judgeable, laid, surely_above
+from roadworthy.gate.slices_laid import Laid, judged_of, laid, surely_above
 from roadworthy.stats import metrics
 from roadworthy.stats.clusters import GroupMeans
 from roadworthy.stats.levels import levelled
@@ -30,10 +30,10 @@ from roadworthy.verdict import Limit, Verdict
 
 NAME, PART = "slices", "moved"
 
-#: A move is told from chance by the outcomes where it is at least so many of their standard errors.
+#: A move is told from chance by the outcomes where it is at least so many standard errors of their mean.
 TOLD_FROM = 3.0
 
-#: They side with the champion where their mean is so many of those errors nearer to it than to the candidate.
+#: They side with a version where their mean is more than so many of those errors on its side of the middle.
 SIDE = 1.0
 
 SHOWN = 10
@@ -68,10 +68,6 @@ def moved(evidence: Evidence, facts: Slices, limit: Limit) -> tuple[Verdict, ...
         return (not_applying(NAME, evidence, why, PART),)
     data, slices = holdout(evidence), laid(facts)
     found = _moves(data, champion_scores(evidence), slices, limit)
-    if not found.judged.any():
-        raise TooFewSamples(
-            f"no slice has {ROWS} rows on {DAYS} days: declare slices, or wait for more outcomes"
-        )
     order = np.lexsort((-np.where(found.judged, found.size.value, -np.inf), ~found.against))
     worst = int(order[0])
     return (
@@ -99,15 +95,21 @@ def moved(evidence: Evidence, facts: Slices, limit: Limit) -> tuple[Verdict, ...
 def _moves(data: Holdout, champion: Floats, slices: Laid, limit: Limit) -> _Moves:
     candidate, labels = metrics.checked(data.candidate, data.labels)
     champion, _ = metrics.checked(champion, labels)
-    level = float(np.average(labels, weights=data.weights))
+    weights = np.ones(data.n) if data.weights is None else data.weights
+    level = float(np.average(labels, weights=weights))
     if not 0.0 < level < 1.0:
         raise TooFewSamples("all outcomes are the same, so they side with no version: wait for more outcomes")
-    candidate, champion = (levelled(scores, level, data.weights) for scores in (candidate, champion))
-    before, after, rate = (slices.means(values, data).value for values in (champion, candidate, labels))
-    move, noise = slices.means(candidate - champion, data), slices.means(champion - labels, data).error
-    rarer = np.minimum(before, 1.0 - before)
-    judged = judgeable(move)
+    candidate, champion = (levelled(scores, level, weights) for scores in (candidate, champion))
+    move, scatter = slices.means(candidate - champion, data), slices.means(champion - labels, data).error
+    judged, whole = judged_of(move), slices.totals(weights)
     with np.errstate(divide="ignore", invalid="ignore"):
+        before, after, rate = (
+            slices.totals(weights * each) / whole for each in (champion, candidate, labels)
+        )
+        # Where an outcome is so rare that none came, nothing scatters: chance is what the scores themselves say it is.
+        expected = [slices.totals(weights**2 * each * (1.0 - each)) for each in (champion, candidate)]
+        noise = np.maximum(scatter, np.sqrt(np.maximum(*expected)) / whole)
+        rarer = np.minimum(before, 1.0 - before)
         size = replace(move, value=np.abs(move.value) / rarer, error=move.error / rarer)
         sure = surely_above(size, limit.value, judged, slices.declared)
         told = sure & (np.abs(move.value) >= TOLD_FROM * noise)
@@ -119,7 +121,7 @@ def _moves(data: Holdout, champion: Floats, slices: Laid, limit: Limit) -> _Move
         after=after,
         rate=rate,
         against=told & (farther > SIDE * noise),
-        borne_out=told & (farther < 0.0),
+        borne_out=told & (farther < -SIDE * noise),
     )
 
 
@@ -130,7 +132,9 @@ def _sentence(
     by, n = number(float(found.size.value[worst])), f"(n={int(found.size.rows[worst]):,})"
     if found.against.any():
         others = [slices.names[place] for place in order[1 : int(found.against.sum())]]
-        more = f"; so did {', '.join(others[:3])}{' and others' if others[3:] else ''}" if others else ""
+        more = (
+            f"; so do those of {', '.join(others[:3])}{' and others' if others[3:] else ''}" if others else ""
+        )
         before, after, rate = (float(each[worst]) for each in (found.before, found.after, found.rate))
         return (
             f"{slices.names[worst]} moved apart from all rows: at one rate over all, its mean score is "

@@ -216,6 +216,60 @@ def test_a_move_that_so_few_outcomes_cannot_tell_from_chance_is_not_judged_by_th
     assert entry["low"] > 0.2
 
 
+def rare(before: float, after: float, positives: int) -> Evidence:
+    """4,000 rows in two groups, each answered alike: version 1 says `before` of the first, the candidate `after`.
+
+    positives   of the 500 rows of the first group; of the others, 40
+    """
+    n, few = 4_000, 500
+    day, group = np.arange(n) % 20, (np.arange(n) < few).astype(np.int64)
+    labels = np.zeros(n)
+    labels[:positives] = labels[few : few + 40] = 1.0
+    names = ("champion", "candidate")
+    scores = {name: np.where(group, said, 0.011) for name, said in zip(names, (before, after), strict=True)}
+    chance = np.random.default_rng(5).normal(0.0, 0.05, n)  # not all rows of a group are alike
+    scores = {name: 1 / (1 + np.exp(-(logit(each) + chance))) for name, each in scores.items()}
+    holdout = replace(healthy().holdout, labels=labels, days=day, baseline=None, slices={}, **scores)
+    grouping = replace(healthy().slices.groupings[0], values=("UA", "EV"), index=group)
+    return replace(healthy(), holdout=holdout, slices=replace(healthy().slices, groupings=(grouping,)))
+
+
+def test_outcomes_that_did_not_come_say_little_where_they_are_rare() -> None:
+    """None of 500 came: as likely as not where one in a thousand does, and no scatter between days shows it."""
+    found = verdict(rare(0.001, 0.0016, positives=0), "moved")
+    (entry,) = [each for each in found.evidence["slices"] if each["slice"] == "carrier=EV"]
+    assert (found.ruling, entry["outcomes"]) == ("pass", "cannot tell")
+    assert entry["low"] > 0.2
+
+
+def test_rare_outcomes_are_judged_at_the_scores_that_expect_more_of_them() -> None:
+    """None of 500 is no wonder at one in 10,000, and one time in five at three in a thousand: that proves nothing."""
+    assert verdict(rare(0.0001, 0.003, positives=0), "moved").ruling == "pass"
+    assert verdict(rare(0.003, 0.06, positives=2), "moved").ruling == "fail"
+    assert verdict(rare(0.06, 0.003, positives=30), "moved").ruling == "fail"
+
+
+def test_a_group_that_weighs_nothing_is_not_judged() -> None:
+    """Its mean is that of no rows."""
+    evidence = moved(0.7)
+    weights = 1.0 - (evidence.slices.groupings[0].index == 1)
+    evidence = replace(evidence, holdout=replace(evidence.holdout, weights=weights))
+    for part in ("harm", "moved"):
+        assert verdict(evidence, part).ruling == "pass"
+        assert verdict(evidence, part).evidence["judged"] == verdict(moved(0.7), part).evidence["judged"] - 1
+
+
+def test_outcomes_about_the_middle_bear_out_neither_version() -> None:
+    """A hair nearer to the candidate is no proof that the group was right to move."""
+    evidence = moved(0.7, outcomes=0.4)
+    (entry,) = [
+        each for each in verdict(evidence, "moved").evidence["slices"] if each["slice"] == "carrier=EV"
+    ]
+    assert (entry["before"] + entry["after"]) / 2 < entry["rate"] < entry["after"]
+    assert entry["outcomes"] == "cannot tell"
+    assert "bear out" not in verdict(evidence, "moved").reason
+
+
 def test_moves_do_not_apply_without_a_champion() -> None:
     """There is nothing they could have moved from."""
     found = verdict(replace(healthy(), champion_version=None), "moved")
