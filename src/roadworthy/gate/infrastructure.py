@@ -266,7 +266,7 @@ def _alone(evidence: Evidence) -> tuple[Verdict, ...]:
 
 
 def _no_other(evidence: Evidence) -> tuple[Verdict, ...]:
-    why = "no version but the champion and this one was released that could be the reference"
+    why = "there is no reference but the champion or this version itself"
     return (not_applying(NAME, evidence, why, "reference"),)
 
 

@@ -216,9 +216,9 @@ def test_a_trifle_beyond_the_limit_passes_and_the_limit_says_by_how_much() -> No
 
 
 def test_a_declared_ratio_to_a_reference_that_is_not_there_is_said_not_to_apply() -> None:
-    """The oldest version may be the champion: a budget that nothing is judged by is not passed over in silence."""
+    """The reference may be the champion, whoever else was released: no budget is passed over in silence."""
     facts = replace(served(), reference=None, budgets={"latency_reference": "<= 1.5"})
     assert _judged(facts)["reference"].reason.startswith(
-        "does not apply: no version but the champion and this one"
+        "does not apply: there is no reference but the champion or this version itself"
     )
     assert "reference" not in _judged(replace(facts, budgets={}))
