@@ -9,8 +9,11 @@ from scipy.stats import binomtest
 
 from gate_evidence import healthy as healthy_evidence
 from monitored_days import World, days, reference
+from roadworthy.drills import clean as clean_windows
 from roadworthy.drills.clean import Rate, drawn_days, resampled, watched
 from roadworthy.errors import TooFewSamples
+from roadworthy.profiles.summary import DayStatistics
+from roadworthy.verdict import Verdict
 
 
 @pytest.mark.parametrize(("of", "n"), [(0, 200), (3, 200), (200, 200), (1, 7)])
@@ -75,6 +78,26 @@ def test_days_on_which_nobody_asks_stay_so() -> None:
     assert 3 not in {day.day % 7 for day in drawn}
     assert drawn[-1].day - drawn[0].day in range(40, 42)
     assert "missing" not in {found.check for found in watched(drawn, reference())}
+
+
+def test_the_last_two_weeks_are_looked_at_with_the_four_before_each_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the calendar, however many days of it nobody asked on."""
+    looks: list[tuple[int, list[int]]] = []
+
+    def look(against: object, known: list[DayStatistics], today: DayStatistics) -> list[Verdict]:
+        looks.append((today.day, [day.day for day in known]))
+        return []
+
+    monkeypatch.setattr(clean_windows, "judge_day", look)
+    monkeypatch.setattr(clean_windows, "judge_matured", lambda against, days: [])
+    drawn = drawn_days([day for day in reference().days if day.day % 7 != 3], np.random.default_rng(2))
+    watched(drawn, reference())
+    assert [today for today, _ in looks] == [day.day for day in drawn[-12:]]
+    for today, known in looks:
+        assert known == [day.day for day in drawn if today - 28 <= day.day < today]
+        assert len(known) == 24
 
 
 def test_a_world_that_changed_is_noticed_where_a_clean_one_is_not() -> None:

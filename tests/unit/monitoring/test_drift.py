@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import jensenshannon
 
+from roadworthy.monitoring import drift
 from roadworthy.monitoring.budget import Budget
 from roadworthy.monitoring.watch import judge
 from roadworthy.monitoring.window import Thresholds
@@ -66,3 +68,42 @@ def test_a_shift_over_a_week_of_few_rows_is_found(name: str, share: tuple[float,
     for seed in range(4):
         moved = alarms(seed, every_day_thirty, {**HEALTHY, name: share}, 7)
         assert name in {each for each, _ in moved}, f"seed {seed}"
+
+
+def day_by_day(
+    days: list[DayStatistics], whole: np.ndarray, typical: float, window: int, own: bool
+) -> tuple[list[int], list[float]]:
+    """A slow witness of `drift._reader`: days, and the log distance of the window that ends with each."""
+    near, held, found = len(days) // 8, [], []
+    for at, today in enumerate(days):
+        start = min(place for place in range(at + 1) if days[place].day > today.day - window)
+        pooled = sum(coins(day) for day in days[start : at + 1])
+        around = days[max(start - near, 0) : at + 1 + near]
+        rest = whole - sum(coins(day) for day in around) if own else whole
+        if at + 1 - start < window or not pooled.sum() or not rest.sum():
+            continue
+        usual = drift.UNIT * max(((pooled + rest) > 0).sum() - 1, 1)
+        fewer = max(usual / pooled.sum() - usual / typical, 0.0)
+        squared = jensenshannon(pooled, rest, base=2) ** 2 - fewer
+        held.append(today.day)
+        found.append(float(np.log(max(squared, usual / typical / 4)) / 2))
+    return held, found
+
+
+def coins(day: DayStatistics) -> np.ndarray:
+    """What a day counted of them."""
+    return np.array(day.profile.inputs["coin"].counts, dtype=np.float64)
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("window", [1, 7])
+def test_all_days_at_once_are_as_one_day_after_the_other(window: int, own: bool) -> None:
+    """Where days are missing and days hold a handful of rows too."""
+    chance = np.random.default_rng(window)
+    days = [counted(chance, day, lambda day: day % 9 * 5.0, HEALTHY) for day in range(110) if day % 31 > 3]
+    whole, typical = sum(coins(day) for day in days), 150.0
+    got = drift._reader(coins, whole, typical, window)(Reference({}, tuple(days)), days, own)
+    held, expected = day_by_day(days, whole, typical, window, own)
+    assert got.days.tolist() == held
+    assert len(held) > 60
+    assert got.value == pytest.approx(expected, abs=1e-9)
