@@ -25,14 +25,12 @@ from roadworthy.features.batch import Floats
 
 def gappy_number(deployment: Deployment) -> str:
     """The number of its own history that moves its answers most, among those that may be and are missing; else ""."""
-    model = deployment.model
-    name = heaviest_number(deployment, own=True, optional=True)
-    if (
-        not name
-        or not read(deployment.settings.tables, model.history, columns=[name]).column(name).null_count
-    ):
-        return ""
-    return name if len(_readers(deployment, name)) == 1 else ""
+
+    def fits(name: str) -> bool:
+        column = read(deployment.settings.tables, deployment.model.history, columns=[name]).column(name)
+        return bool(column.null_count) and len(_readers(deployment, name)) == 1
+
+    return heaviest_number(deployment, own=True, optional=True, fits=fits)
 
 
 def _readers(deployment: Deployment, name: str) -> list[str]:

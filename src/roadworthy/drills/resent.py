@@ -118,18 +118,29 @@ def _log_of(deployment: Deployment, names: Sequence[str]) -> _Log:
     return _Log(scorer, files, parts, *_in_time(parts))
 
 
-def heaviest_number(deployment: Deployment, *, own: bool = False, optional: bool = False) -> str:
+def heaviest_number(
+    deployment: Deployment,
+    *,
+    own: bool = False,
+    optional: bool = False,
+    fits: Callable[[str], bool] = lambda name: True,
+) -> str:
     """The number among the candidate's inputs whose exchange moves its answers most; "" where there is none.
 
     own       only columns of the model's own history, no joins
     optional  only those that may be missing
+    fits      told a name: whether it will do
     """
     scorer, batch = _held_out(deployment)
     before, chance = scorer.score(batch).output, np.random.default_rng(0)
     moved: dict[str, float] = {}
     joined = {join.column for join in deployment.model.joins()}
     for name in _numbers(scorer):
-        if (name not in joined or not own) and (_may_be_missing(deployment, name) or not optional):
+        if (
+            (name not in joined or not own)
+            and (_may_be_missing(deployment, name) or not optional)
+            and fits(name)
+        ):
             other = batch.take(chance.permutation(batch.n)).columns[name]
             exchanged = type(batch)({**batch.columns, name: other}, batch.n)
             moved[name] = float(np.abs(scorer.score(exchanged).output - before).mean())
