@@ -14,7 +14,8 @@ moved     by how much the mean score of each slice rose or fell from the champio
           enough for the outcomes of as many rows to tell it from chance (three standard errors of their mean, which
           are never less than chance alone gives if either version is right); and their mean lies on the champion's
           side of the middle between both, by more than one such error. Where a group that moved holds most
-          rows, the rate of all goes with it, and the others are named.
+          rows, the rate of all goes with it, and the others are named. Slices that were found are named and block
+          nothing: of so many one moves by itself now and then in a version that is better for nearly everybody.
 perfect   for each value declared as `Model(perfect={"country": ["AQ"]})`: no row of it may be called wrongly at the
           declared `cut` or, without one, at the score above which as many rows lie as were positive in training.
           Without any such row there is too little evidence.

@@ -22,7 +22,7 @@ from roadworthy.gate.check import (
 )
 from roadworthy.gate.evidence import Evidence, Floats, Holdout
 from roadworthy.gate.slices_facts import Marks, Slices
-from roadworthy.gate.slices_laid import Laid, judged_of, laid, surely_above
+from roadworthy.gate.slices_laid import DAYS, ROWS, Laid, judged_of, laid, surely_above
 from roadworthy.stats import metrics
 from roadworthy.stats.clusters import GroupMeans
 from roadworthy.stats.levels import levelled
@@ -67,14 +67,19 @@ def moved(evidence: Evidence, facts: Slices, limit: Limit) -> tuple[Verdict, ...
         why = "no other version answers, so no slice moved"
         return (not_applying(NAME, evidence, why, PART),)
     data, slices = holdout(evidence), laid(facts)
+    if not slices.declared.any():
+        return (not_applying(NAME, evidence, "no slices are declared", PART),)
     found = _moves(data, champion_scores(evidence), slices, limit)
-    order = np.lexsort((-np.where(found.judged, found.size.value, -np.inf), ~found.against))
+    failing, size = found.against & slices.declared, np.where(found.judged, found.size.value, -np.inf)
+    order = np.lexsort((-size, ~slices.declared, ~failing))
     worst = int(order[0])
+    if not (found.judged & slices.declared).any():
+        raise TooFewSamples(f"no declared slice has {ROWS} rows on {DAYS} days: wait for more outcomes")
     return (
         verdict(
             NAME,
             evidence,
-            "fail" if found.against.any() else "pass",
+            "fail" if failing.any() else "pass",
             _sentence(evidence, limit, slices, found, order),
             PART,
             measured=float(found.size.value[worst]),
@@ -83,7 +88,7 @@ def moved(evidence: Evidence, facts: Slices, limit: Limit) -> tuple[Verdict, ...
             n=int(found.size.rows[worst]),
             evidence={
                 "slice": slices.names[worst],
-                "judged": int(found.judged.sum()),
+                "judged": int((found.judged & slices.declared).sum()),
                 "slices": [
                     _shown(slices, found, int(place)) for place in order[:SHOWN] if found.judged[place]
                 ],
@@ -130,25 +135,34 @@ def _sentence(
 ) -> str:
     worst, version = int(order[0]), evidence.champion_version
     by, n = number(float(found.size.value[worst])), f"(n={int(found.size.rows[worst]):,})"
-    if found.against.any():
-        others = [slices.names[place] for place in order[1 : int(found.against.sum())]]
-        more = (
-            f"; so do those of {', '.join(others[:3])}{' and others' if others[3:] else ''}" if others else ""
-        )
+    named = [(place, slices.names[place]) for place in order]
+    failing = [name for place, name in named if found.against[place] and slices.declared[place]]
+    against = [name for place, name in named if found.against[place] and not slices.declared[place]]
+    borne = [name for place, name in named if found.borne_out[place]]
+    aside = (
+        f"; of those found, {_first(against)} moved against the outcomes and blocks nothing"
+        if against
+        else ""
+    )
+    aside += f"; outcomes bear out the move of {_first(borne)}" if borne else ""
+    if failing:
         before, after, rate = (float(each[worst]) for each in (found.before, found.after, found.rate))
+        more = f"; so do those of {_first(failing[1:])}" if failing[1:] else ""
         return (
             f"{slices.names[worst]} moved apart from all rows: at one rate over all, its mean score is "
             f"{number(before)} with version {version} and {number(after)} with this, apart by {by} of its rarer "
             f"outcome's share, surely > limit {limit.value:g}; its rate, {number(rate)}, sides with version "
-            f"{version}{more} {n}"
+            f"{version}{more}{aside} {n}"
         )
-    borne = [slices.names[place] for place in order if found.borne_out[place]]
-    aside = f"; outcomes bear out the move of {', '.join(borne[:3])}" if borne else ""
+    judged = int((found.judged & slices.declared).sum())
     return (
-        f"none of {int(found.judged.sum())} slices moved apart from all rows, surely by more than limit "
-        f"{limit.value:g} of its rarer outcome's share, against its outcomes; {slices.names[worst]} moved most, by "
-        f"{by}{aside} {n}"
+        f"none of {judged} declared slices moved apart from all rows, surely by more than limit {limit.value:g} of its "
+        f"rarer outcome's share, against its outcomes; {slices.names[worst]} moved most, by {by}{aside} {n}"
     )
+
+
+def _first(names: list[str]) -> str:
+    return f"{', '.join(names[:3])}{' and others' if names[3:] else ''}"
 
 
 def _shown(slices: Laid, found: _Moves, place: int) -> dict[str, Any]:

@@ -285,3 +285,34 @@ def test_outcomes_that_are_all_the_same_side_with_nobody() -> None:
     found = verdict(replace(healthy(), holdout=holdout), "moved")
     assert found.ruling == "insufficient"
     assert found.reason.startswith("all outcomes are the same, so they side with no version")
+
+
+def undeclared(evidence: Evidence) -> Evidence:
+    """The same slices, all of them found and none declared."""
+    facts = evidence.slices
+    groupings = tuple(replace(each, declared=False) for each in facts.groupings)
+    return replace(evidence, slices=replace(facts, groupings=groupings))
+
+
+def test_a_group_that_nobody_declared_is_named_and_blocks_nothing() -> None:
+    """Of many slices that are found one moves now and then; the owner's are few, and meant."""
+    evidence = moved(0.7)
+    carrier, *others = evidence.slices.groupings
+    other = replace(others[0], column="half", values=("a", "b"), index=np.arange(1_500) % 2, declared=True)
+    facts = replace(evidence.slices, groupings=(replace(carrier, declared=False), other))
+    found = verdict(replace(evidence, slices=facts), "moved")
+    assert (found.ruling, found.evidence["judged"]) == ("pass", 2)
+    assert "of those found, carrier=EV moved against the outcomes and blocks nothing" in found.reason
+
+
+def test_without_declared_slices_moves_do_not_apply() -> None:
+    """And one without rows enough is no pass."""
+    assert verdict(undeclared(moved(0.7)), "moved").reason == "does not apply: no slices are declared (n=0)"
+    evidence = moved(0.7)
+    carrier, *others = undeclared(evidence).slices.groupings
+    index = np.where(np.arange(1_500) < 50, 0, -1)
+    small = replace(carrier, column="small", values=("x",), index=index, declared=True)
+    facts = replace(evidence.slices, groupings=(small, carrier, *others))
+    found = verdict(replace(evidence, slices=facts), "moved")
+    assert (found.ruling, found.n) == ("insufficient", 1_500)
+    assert found.reason.startswith("no declared slice has 100 rows on 5 days")
