@@ -319,7 +319,7 @@ def _publish(teller: Teller, told: Told, replayed: Replayed, replay_seconds: flo
         "rollback_seconds": told.rollback_seconds,
     }
     aims = [
-        Aim("the whole story after set-up", "< 240 s", f"{teller.seconds:.0f} s", teller.seconds < 240),
+        Aim("the whole story after set-up", "< 240 s", f"{teller.seconds:.1f} s", teller.seconds < 240),
         Aim(
             "from the forced release to its rollback",
             "seconds",
