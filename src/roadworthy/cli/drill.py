@@ -33,7 +33,7 @@ def drill(
     at: Annotated[
         str | None, typer.Option(help="When the fault happens; in the middle of the history by default.")
     ] = None,
-    rows: Annotated[int, typer.Option(help="Questions of the history to keep, about.")] = 20_000,
+    rows: Annotated[int, typer.Option(help="Questions of the history to keep, about.", min=1_000)] = 20_000,
     as_json: AsJson = False,
 ) -> None:
     """Inject known faults into a copy of the model's deployment; exits with 1 when a guard missed one it must catch."""

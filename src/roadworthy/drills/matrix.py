@@ -153,6 +153,8 @@ def healthy_in(
 ) -> Deployment:
     """The healthy deployment of a model, made where it is missing or older than what it is made from.
 
+    One that could not be made takes nothing with it: what was drilled before goes once the new one is there.
+
     room   directory of the drills of this workspace
     """
     loaded = load_definition(definition)
@@ -168,13 +170,19 @@ def healthy_in(
     home = room / f"{chosen.name}-{key}"
     if (home / "healthy").exists():
         return Deployment.at(home / "healthy")
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        healthy = build(
+            settings.tables, definition, home / "healthy", model=model, rows=rows, live_from=live_from,
+            progress=progress,
+        )  # fmt: skip
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
     for before in room.glob(f"{chosen.name}-{'[0-9a-f]' * KEY}"):
-        shutil.rmtree(before)
-    home.mkdir(parents=True)
-    return build(
-        settings.tables, definition, home / "healthy", model=model, rows=rows, live_from=live_from,
-        progress=progress,
-    )  # fmt: skip
+        if before != home:
+            shutil.rmtree(before)
+    return healthy
 
 
 def run(

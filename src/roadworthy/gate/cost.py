@@ -188,7 +188,8 @@ def _idle(
         NAME,
         evidence,
         ruling,
-        f"{len(found)} features take more than they give {relation}{': ' + named if named else ''} "
+        f"{len(found)} feature{'' if len(found) == 1 else 's'} that take{'s' if len(found) == 1 else ''} more than "
+        f"{'it gives' if len(found) == 1 else 'they give'} {relation}{': ' + named if named else ''} "
         f"(n={facts.days.size:,})",
         part,
         measured=float(len(found)),

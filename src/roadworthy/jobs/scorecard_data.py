@@ -18,6 +18,8 @@ def _schema(found: Found) -> Evidence:
 def _beneficial(found: Found) -> Evidence:
     if idle := found.part("cost", "idle features"):
         return full(idle)
+    if said := found.failing("cost", "idle features"):
+        return none(said, "roadworthy train FILE --without FEATURE")
     return none(
         "no gate check compared what each feature gives with what it costs",
         f"{gate_again(found)}, or roadworthy train FILE --without FEATURE",

@@ -88,6 +88,14 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
                 return f"gate check {check} passed: {verdict.reason}"
         return ""
 
+    def failing(self, check: str, *parts: str) -> str:
+        """Why a check did not pass, or one of these parts of it; "" where it did, and where nothing was judged."""
+        for verdict in self.verdicts(check):
+            _, _, part = verdict.subject.partition(" ")
+            if verdict.ruling != "pass" and (part in parts or not parts):
+                return f"gate check {check} did not pass: {verdict.reason}"
+        return ""
+
     def passed(self, *checks: str) -> bool:
         """Whether each of these checks had something to judge and passed."""
         return all(combined(self.verdicts(check)) == "pass" for check in checks)

@@ -66,6 +66,10 @@ def _slices(found: Found) -> Evidence:
         return full(f"slices are declared: {', '.join(declared)}", *reasons(found, "slices"))
     if found.passed("slices"):
         return half(reasons(found, "slices")[0], declare, "roadworthy train FILE")
+    if said := found.failing("slices"):
+        return none(said, gate_again(found))
+    if declared:
+        return none("a version before it, that the declared slices are no worse than", gate_again(found))
     return none(declare, "roadworthy train FILE, then gate it")
 
 

@@ -290,7 +290,11 @@ def find(
     if row is not None:
         return _read(row)
     newest = connection.execute(select(func.max(versions.c.version)).where(*of_model)).scalar()
-    there = f"its newest version is {newest}" if newest else "no version of that model is registered"
+    there = f"its newest version is {newest}"
+    if not newest:
+        others = select(versions.c.model).where(versions.c.namespace == namespace).distinct()
+        known = sorted(name for (name,) in connection.execute(others))
+        there = f"no version of that model is registered; registered are: {', '.join(known) or 'none, train one first'}"
     raise UnknownName(f"{model}@{version} does not exist in namespace {namespace}: {there}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,13 +15,16 @@ from roadworthy.drills import wording
 from roadworthy.drills.catalogue import FAULTS, faults
 from roadworthy.drills.cell import gate_catches
 from roadworthy.drills.clean import Clean, Rate
-from roadworthy.drills.matrix import Matrix, curves, failed, wanted
+from roadworthy.drills.matrix import Matrix, curves, failed, healthy_in, wanted
 from roadworthy.drills.page import columns, lines, render
 from roadworthy.drills.result import Catch, Cell, Control
-from roadworthy.errors import UnknownName
+from roadworthy.errors import RoadworthyError, UnknownName
 from roadworthy.gate.decision import decide
 from roadworthy.gate.report import GateReport
+from roadworthy.jobs.ingest import ingest_file
+from roadworthy.settings import Settings
 from roadworthy.verdict import Ruling, Verdict
+from small_workspace import MODEL, define
 
 
 def cell(fault: str = "P3", catches: tuple[Catch, ...] = (), **more: Any) -> Cell:
@@ -230,3 +234,15 @@ def test_the_page_shows_marks_and_escapes_what_guards_said() -> None:
     assert "<script" not in page
     assert "http" not in page
     assert "1 of 200" in page
+
+
+def test_a_deployment_that_cannot_be_made_takes_no_finished_drills_with_it(tmp_path: Path) -> None:
+    """Too few rows end in an error, not in the loss of what was drilled before."""
+    small = define(tmp_path)
+    settings = Settings(small.root)
+    ingest_file(settings, small.definition)
+    before = tmp_path / "drills" / f"{MODEL}-{'a' * 16}"
+    before.mkdir(parents=True)
+    with pytest.raises(RoadworthyError):
+        healthy_in(settings, small.definition, tmp_path / "drills", rows=20)
+    assert list((tmp_path / "drills").iterdir()) == [before]

@@ -196,6 +196,32 @@ def test_what_the_gate_refused_is_no_evidence_beside_a_monitor_that_keeps_up(fou
     assert not any("it leaks" in sentence for sentence in told)
 
 
+def test_what_is_missing_is_what_the_gate_said_and_not_that_it_said_nothing(found: Found) -> None:
+    """Whoever just asked the gate is not sent to ask it; declared slices are not asked for again."""
+    report = judge(healthy(), AUGUST)
+    failed = msgspec.structs.replace(
+        report,
+        verdicts=tuple(
+            msgspec.structs.replace(one, ruling="fail", reason="age gives nothing")
+            if one.subject.endswith("idle features")
+            else one
+            for one in report.verdicts
+            if one.check != "slices"
+        ),
+    )
+    run = msgspec.structs.replace(found.row.run, details={**found.row.run.details, "slices": ["carrier"]})
+    row = msgspec.structs.replace(found.row, run=run)
+    card = scored(with_gate(found, failed, row=row))
+    missing = {test.key: test.missing for section in card.sections for test in section.tests}
+    assert missing["data-2"] == "gate check cost did not pass: age gives nothing"
+    assert missing["model-6"] == "a version before it, that the declared slices are no worse than"
+    bare = msgspec.structs.replace(found.row.run, details={**found.row.run.details, "slices": []})
+    without = scored(with_gate(found, failed, row=msgspec.structs.replace(found.row, run=bare)))
+    assert "Model(slices=[...])" in next(
+        test.missing for section in without.sections for test in section.tests if test.key == "model-6"
+    )
+
+
 def test_a_rehearsal_counts_by_what_was_caught_in_time(found: Found, tmp_path: Path) -> None:
     """As the command for drills prints it; skipped and failed drills, and those with guards off, are none."""
     caught = {"guard": "limits", "stage": "gate"}
