@@ -60,6 +60,7 @@ FAULT = Fault(
         "slices",
         "better_than_baseline",
         "ingest",
+        "train",
     ),
     inject=_inject,
     moderate=0.45,

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from roadworthy.drills.pool import CLOSE_SECONDS, LOOK_SECONDS
+
 #: What stands in for drills: three that take a minute each, on two processes, and close what they opened.
 SCRIPT = """
 import os, sys, time
@@ -39,7 +41,7 @@ def test_processes_close_what_they_opened_and_end_when_their_parent_is_killed(tm
         _until(lambda: all(path.exists() and path.read_text() for path in opened))
         workers = [int(path.read_text()) for path in opened]
         drilling.send_signal(signal.SIGKILL)
-    _until(lambda: not any(_lives(worker) for worker in workers))
+    _until(lambda: not any(_lives(worker) for worker in workers), LOOK_SECONDS + 2 * CLOSE_SECONDS)
     assert (tmp_path / "closed-0").exists()
     assert (tmp_path / "closed-1").exists()
 
